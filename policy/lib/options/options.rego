@@ -1,0 +1,37 @@
+# METADATA
+# title: Options
+# description: |
+#   What an operator may set (configuration `policy.options`, or `--set`). The
+#   first value listed is the default; anything not listed is refused at load.
+package graphveil.options
+
+# METADATA
+# title: Schema
+# description: Every option with its allowed values, the default first.
+schema := {
+	"ids": ["reversible", "clear"],
+	"groups": ["on", "off"],
+	"encoding": ["token", "json"],
+}
+
+# METADATA
+# title: ids
+# description: |
+#   Whether user ids leave as `p~` tokens, which are then the only way to
+#   address a user (`reversible`), or as they are (`clear`).
+ids := _value("ids")
+
+# METADATA
+# title: groups
+# description: Whether the directory's groups and their members are served.
+groups := _value("groups")
+
+# METADATA
+# title: encoding
+# description: |
+#   `token` writes pseudonyms as `t~…` and leaves a group's own address beside
+#   its pseudonym; `json` writes directory pseudonyms as JSON strings and never
+#   an original.
+encoding := _value("encoding")
+
+_value(name) := object.get(data.graphveil.settings, name, schema[name][0])
