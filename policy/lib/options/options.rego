@@ -34,4 +34,9 @@ groups := _value("groups")
 #   an original.
 encoding := _value("encoding")
 
-_value(name) := object.get(data.graphveil.settings, name, schema[name][0])
+_value(name) := object.get(_settings, name, schema[name][0])
+
+# Nothing is set where nobody loaded settings, as in tests.
+default _settings := {}
+
+_settings := data.graphveil.settings

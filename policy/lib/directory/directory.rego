@@ -1,0 +1,131 @@
+# METADATA
+# title: Directory
+# description: |
+#   Users, groups and members as Entra ID holds them. A connector that needs the
+#   directory takes its endpoints from here, so that a user looks the same, with
+#   the same pseudonyms, whichever connector was asked.
+package graphveil.directory
+
+import data.graphveil.options
+import data.graphveil.shape
+import data.graphveil.types as t
+
+# METADATA
+# title: permissions
+# description: |
+#   The least application permissions for the endpoints below. `User.ReadBasic.All`
+#   would give little but names, which are dropped; `GroupMember.Read.All` covers
+#   groups and members, but no conversation, file or event of a group.
+permissions := {"User.Read.All"} if not groups_enabled
+
+permissions := {"User.Read.All", "GroupMember.Read.All"} if groups_enabled
+
+# METADATA
+# title: groups_enabled
+# description: Whether the endpoints of groups are served; option `groups`.
+groups_enabled := options.groups == "on"
+
+# METADATA
+# title: users
+# description: Lists the users of the tenant.
+users := {
+	"methods": {"GET"},
+	"path": "/v1.0/users",
+	"query": object.union(_list_options, _conditions(user)),
+	"headers": _list_headers,
+	"response": t.page(user),
+}
+
+# METADATA
+# title: user_by_id
+# description: One user.
+user_by_id := {
+	"methods": {"GET"},
+	"path": "/v1.0/users/{user}",
+	"params": {"user": user_key},
+	"query": {"$select": {}},
+	"response": t.single(user),
+}
+
+# METADATA
+# title: groups
+# description: Lists the groups of the tenant.
+groups := {
+	"enabled": groups_enabled,
+	"methods": {"GET"},
+	"path": "/v1.0/groups",
+	"query": object.union(_list_options, _conditions(group)),
+	"headers": _list_headers,
+	"response": t.page(group),
+}
+
+# METADATA
+# title: group_by_id
+# description: One group.
+group_by_id := {
+	"enabled": groups_enabled,
+	"methods": {"GET"},
+	"path": "/v1.0/groups/{group}",
+	"params": {"group": group_key},
+	"query": {"$select": {}},
+	"response": t.single(group),
+}
+
+# METADATA
+# title: group_members
+# description: |
+#   Lists who and what belongs to a group. No `$filter`: it would tell of hidden
+#   members what the shape drops.
+group_members := {
+	"enabled": groups_enabled,
+	"methods": {"GET"},
+	"path": "/v1.0/groups/{group}/members",
+	"params": {"group": group_key},
+	"query": object.union(_list_options, _order(member)),
+	"headers": _list_headers,
+	"response": t.page(member),
+}
+
+# METADATA
+# title: group_member_users
+# description: Lists the members of a group that are users.
+group_member_users := {
+	"enabled": groups_enabled,
+	"methods": {"GET"},
+	"path": "/v1.0/groups/{group}/members/microsoft.graph.user",
+	"params": {"group": group_key},
+	"query": object.union(_list_options, _order(member_user)),
+	"headers": _list_headers,
+	"response": t.page(member_user),
+}
+
+# METADATA
+# title: user_key
+# description: |
+#   The user in a path: with `ids: reversible` only a `p~` token, with
+#   `ids: clear` an object id or a user principal name. Not any text, because
+#   `/users/delta` and `/users/$count` name no user.
+user_key := shape.reversible if options.ids == "reversible"
+
+user_key := {"pattern": sprintf(`^(%s|[^@/\s]+@[^@/\s]+)$`, [_guid])} if options.ids == "clear"
+
+# METADATA
+# title: group_key
+# description: The group in a path, by object id. Groups keep their ids.
+group_key := {"pattern": sprintf("^%s$", [_guid])}
+
+_guid := `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`
+
+# 999 is Graph's own limit for directory objects.
+_list_options := {
+	"$select": {},
+	"$top": {"max": 999},
+	"$count": {"values": {"true", "false"}},
+}
+
+_conditions(item) := object.union(_order(item), {"$filter": {"properties": t.clear_properties(item)}})
+
+_order(item) := {"$orderby": {"properties": t.clear_properties(item)}}
+
+# Graph wants it for $count and for some orders. Clients resend it on each page.
+_list_headers := {"ConsistencyLevel": {"values": {"eventual"}}}
