@@ -1,0 +1,137 @@
+package sanitize
+
+import (
+	"bytes"
+
+	"github.com/graphveil/graphveil/policy/plan"
+)
+
+// Count says what happened to the values at one position of a plan. A value is
+// counted in exactly one of the first four.
+type Count struct {
+	// Kept values passed as they were, or were null or blank and had nothing to
+	// hide. An object or array that the plan descends into is kept.
+	Kept uint64
+	// Dropped values were removed because the plan says so, or became null
+	// because a match found nothing in them.
+	Dropped uint64
+	// Pseudonymized values were replaced by a token or a sealed link, whole or
+	// in part.
+	Pseudonymized uint64
+	// Mistyped values were removed because they had another type than the plan
+	// expects.
+	Mistyped uint64
+	// Unknown members of the object at this position were removed because the
+	// plan does not name them.
+	Unknown uint64
+}
+
+// Counts says what was done to one body.
+type Counts struct {
+	// Positions has one Count for each of Plan.Pointers. A node whose Pointer is
+	// none of them is not counted.
+	Positions []Count
+
+	names [maxUnknownNames]unknownName
+	used  int
+	// uncounted takes what has no position.
+	uncounted Count
+}
+
+// maxUnknownNames is how many distinct unknown member names are told apart.
+const maxUnknownNames = 32
+
+// maxReportedName is the length of the longest name that is reported as it is.
+const maxReportedName = 65
+
+type unknownName struct {
+	pointer int
+	count   uint64
+	length  int
+	name    [maxReportedName]byte
+}
+
+// UnknownName is a member name that the plan does not know: drift of the API,
+// or of the policy.
+type UnknownName struct {
+	// Pointer is the index in Plan.Pointers of the object that had the member.
+	Pointer int
+	// Name is the member name if it looks like one that an API chose: it matches
+	// ^@?[a-z][A-Za-z.@]{0,63}$. Any other is "*": the key of a dictionary may be
+	// the name of a person.
+	Name  string
+	Count uint64
+}
+
+// UnknownNames returns the unknown member names in order of appearance, at most
+// 32 distinct ones. Count.Unknown counts them all.
+func (c *Counts) UnknownNames() []UnknownName {
+	var all []UnknownName
+	for i := range c.names[:c.used] {
+		n := &c.names[i]
+		all = append(all, UnknownName{Pointer: n.pointer, Name: string(n.name[:n.length]), Count: n.count})
+	}
+	return all
+}
+
+func (c *Counts) reset(positions int) {
+	if cap(c.Positions) < positions {
+		c.Positions = make([]Count, positions)
+	}
+	c.Positions = c.Positions[:positions]
+	clear(c.Positions)
+	c.used = 0
+	c.uncounted = Count{}
+}
+
+// at returns the Count of a node.
+func (c *Counts) at(n *plan.Node) *Count {
+	return c.position(n.Pointer)
+}
+
+func (c *Counts) position(pointer int) *Count {
+	if uint(pointer) < uint(len(c.Positions)) {
+		return &c.Positions[pointer]
+	}
+	return &c.uncounted
+}
+
+// unknown counts a member that the object at a position does not know.
+func (c *Counts) unknown(pointer int, name []byte) {
+	c.position(pointer).Unknown++
+	if !reportable(name) {
+		name = anyName
+	}
+	for i := range c.names[:c.used] {
+		n := &c.names[i]
+		if n.pointer == pointer && bytes.Equal(n.name[:n.length], name) {
+			n.count++
+			return
+		}
+	}
+	if c.used == len(c.names) {
+		return
+	}
+	n := &c.names[c.used]
+	c.used++
+	n.pointer, n.count, n.length = pointer, 1, copy(n.name[:], name)
+}
+
+var anyName = []byte("*")
+
+// reportable reports whether name matches ^@?[a-z][A-Za-z.@]{0,63}$.
+func reportable(name []byte) bool {
+	if len(name) > 0 && name[0] == '@' {
+		name = name[1:]
+	}
+	if len(name) == 0 || len(name) > 64 || name[0] < 'a' || name[0] > 'z' {
+		return false
+	}
+	for _, c := range name[1:] {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && c != '.' && c != '@' {
+			return false
+		}
+	}
+	return true
+}

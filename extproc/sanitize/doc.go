@@ -1,0 +1,40 @@
+// Package sanitize rewrites one JSON body by a compiled plan while it streams
+// through.
+//
+// Make a Rewriter with New, give it a plan with Reset, feed it the body with
+// Append in chunks of any size, and end it with Finish. Each call appends the
+// output that is decided by then. A Rewriter is reused for any number of bodies;
+// once its buffers have grown it does not allocate.
+//
+// The input must be one JSON text of RFC 8259 in UTF-8: no byte order mark, no
+// bytes after it but white space, no duplicate member names, no invalid UTF-8
+// anywhere, also not in parts that are dropped. Depth and sizes are bounded by
+// Limits. An escaped surrogate without its partner (\ud800) is let through: real
+// mail previews have them, cut in the middle of an emoji.
+//
+// The output is compact. Kept strings, numbers and member names are copied byte
+// for byte, so an escape stays as it was spelled; white space is removed.
+//
+// # Layers
+//
+//   - wire: scan_string.go and scan_number.go find the ends of tokens and know
+//     nothing of plans; number.go, blank.go and escape.go convert text.
+//   - state: frame.go and names.go hold what is open, output.go what goes out.
+//   - use: rewrite.go walks the grammar, rewrite_token.go carries a token over
+//     chunks, rewrite_value.go carries out the plan.
+//
+// # What jsonparser does here
+//
+// github.com/buger/jsonparser unescapes strings (Unescape; it writes U+FFFD for
+// an unpaired surrogate, which is what a hash here wants) and parses floating
+// point numbers (ParseFloat) without allocating. Nothing else of it is used: its
+// walkers need the whole body in memory, scan each nesting level again, and let
+// pass what must be refused (trailing bytes, duplicate names, bad UTF-8, control
+// characters); its Escape allocates. A plain jsonparser implementation is kept in
+// the tests as a benchmark and for comparison.
+//
+// # What this package does not do
+//
+// It makes no tokens (see Tokens), chooses no plan, decodes no content encoding,
+// and reads no content type.
+package sanitize

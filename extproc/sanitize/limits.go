@@ -1,0 +1,55 @@
+package sanitize
+
+// Defaults of Limits. Graph's own documents stay far below all of them.
+const (
+	DefaultDepth   = 128
+	DefaultName    = 1 << 10
+	DefaultNames   = 256 << 10
+	DefaultMembers = 8 << 10
+	DefaultNumber  = 1000
+	DefaultString  = 64 << 10
+	DefaultBody    = 1 << 30
+)
+
+// Limits bound what one body may ask for, and with that the memory of a
+// Rewriter. A field that is zero or negative means its default.
+type Limits struct {
+	// Depth is the number of objects and arrays that may be open at once.
+	Depth int
+	// Name is the length of a member name in bytes as spelled in the body,
+	// without its quotes.
+	Name int
+	// Names is the room, in bytes, for the names that the plan does not know,
+	// over all open objects: they are remembered to find duplicates. Each name
+	// takes its unescaped length plus 16.
+	Names int
+	// Members is the number of members of one object.
+	Members int
+	// Number is the length of a number in bytes.
+	Number int
+	// String is the length, in bytes as spelled in the body, without quotes, of
+	// a string that must be decided as a whole: pseudonymized, matched, or a
+	// link. Strings that are kept or dropped have no limit but Body.
+	String int
+	// Body is the length of the whole body in bytes.
+	Body int64
+}
+
+func (l Limits) withDefaults() Limits {
+	or := func(n, def int) int {
+		if n <= 0 {
+			return def
+		}
+		return n
+	}
+	l.Depth = or(l.Depth, DefaultDepth)
+	l.Name = or(l.Name, DefaultName)
+	l.Names = or(l.Names, DefaultNames)
+	l.Members = or(l.Members, DefaultMembers)
+	l.Number = or(l.Number, DefaultNumber)
+	l.String = or(l.String, DefaultString)
+	if l.Body <= 0 {
+		l.Body = DefaultBody
+	}
+	return l
+}

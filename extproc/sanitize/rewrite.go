@@ -1,0 +1,336 @@
+package sanitize
+
+import (
+	"github.com/graphveil/graphveil/policy/plan"
+)
+
+// Tokens makes what stands for a value. A value is text: the unescaped string,
+// with U+FFFD for an unpaired surrogate, or the text of a number (integers as
+// spelled but "0" for "-0", others as Java's Double.toString). What is appended
+// is text too; it is escaped here. A value is valid only during the call.
+type Tokens interface {
+	// AppendPseudonym appends the one-way token of a value.
+	AppendPseudonym(dst, value []byte) []byte
+	// AppendReversible appends the reversible token of a value.
+	AppendReversible(dst, value []byte) []byte
+	// AppendJSON appends the JSON form of a value's pseudonym, with the value
+	// itself inside if original is set.
+	AppendJSON(dst, value []byte, original bool) []byte
+	// AppendLink appends a sealed link that stands for a URL of the upstream. It
+	// returns false if the value is none that can be sealed.
+	AppendLink(dst, url []byte) ([]byte, bool)
+}
+
+// state is what the grammar allows next, or the token that is under way. The
+// zero state refuses everything.
+type state uint8
+
+const (
+	refused       state = iota
+	atValue             // a value
+	atFirstValue        // a value or "]"
+	atFirstMember       // a member name or "}"
+	atMember            // a member name
+	atColon             // ":"
+	atComma             // "," or the end of the container
+	atEnd               // nothing but white space
+	inName              // in a member name that began in an earlier chunk
+	inString            // the same of a string,
+	inNumber            // a number,
+	inLiteral           // or true, false, null
+)
+
+// inside reports whether the place is within a member or element of the
+// innermost container, rather than between two of them.
+func (s state) inside() bool {
+	return s == atValue || s == atColon || s >= inString
+}
+
+// A Rewriter rewrites one body at a time by a plan. It must not be used by two
+// goroutines at once.
+//
+// Invariants between two calls of Append:
+//
+//   - All output of the bytes read so far is given to the caller, except of the
+//     value under way: its comma, name and colon go out with the first byte of
+//     it, and that only when it is decided that it stays.
+//   - A string that is pseudonymized, matched or sealed, a number and a name are
+//     held whole in a buffer until they end. A kept string is held up to
+//     holdKept bytes and passes in pieces only beyond, which is sound because
+//     its decision is known before its first byte. Pieces end between units.
+//   - node is nil below everything that is dropped.
+type Rewriter struct {
+	limits Limits
+	tokens Tokens
+	err    error
+	state  state
+	// base is the offset in the body of the first byte of the chunk.
+	base int64
+	out  output
+
+	stack []frame
+	seen  []uint64
+	names names
+	// node decides the value that is next or under way; nil drops it.
+	node *plan.Node
+	// released: something of the root was output.
+	released bool
+
+	// comma and colon are the indexes in the chunk of the ones before the value
+	// that is next or under way; -1 if they stood in an earlier chunk.
+	comma, colon int
+	// The current member name with its quotes is at these indexes of the chunk,
+	// or if nameFrom is -1 in name.
+	nameFrom, nameTo int
+	name             []byte
+
+	token token
+	// text and made hold an unescaped value and the token made of it.
+	text, made []byte
+
+	counts Counts
+}
+
+// New makes a Rewriter. It refuses everything until Reset gives it a plan.
+func New(limits Limits) *Rewriter {
+	return &Rewriter{limits: limits.withDefaults(), names: newNames()}
+}
+
+// Reset makes the Rewriter ready for a new body. Without a plan that has a root,
+// and without tokens, it refuses every body. It holds on to both until the next
+// Reset.
+func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
+	r.tokens, r.err, r.base = t, nil, 0
+	r.stack, r.seen = r.stack[:0], r.seen[:0]
+	r.names.forget(0)
+	r.released = false
+	if p == nil || p.Root == nil || t == nil {
+		r.state, r.node = refused, nil
+		r.counts.reset(0)
+		return
+	}
+	r.state, r.node = atValue, p.Root
+	r.counts.reset(len(p.Pointers))
+}
+
+// Counts says what was done to the body so far. It is valid until the next
+// Reset; after an error it counts what was decided before the error.
+func (r *Rewriter) Counts() *Counts { return &r.counts }
+
+// Append reads the next chunk of the body and appends to dst the output that is
+// decided with it. The chunk may have any length, also 0; it is not changed, not
+// kept, and must not overlap dst.
+//
+// An error is an *Error. Then dst comes back as it was, and so it does from
+// every further call until Reset: what was appended before must not be taken for
+// a whole body.
+func (r *Rewriter) Append(dst, chunk []byte) ([]byte, error) {
+	if err := r.begin(dst, chunk); err != nil {
+		return dst, err
+	}
+	if err := r.read(chunk); err != nil {
+		return dst, r.refuse(err)
+	}
+	r.keepName(chunk)
+	r.base += int64(len(chunk))
+	return r.out.end(), nil
+}
+
+// Finish says that the body is at its end and appends the last output. It is an
+// error if the body is incomplete. After it the Rewriter refuses everything
+// until Reset.
+func (r *Rewriter) Finish(dst []byte) ([]byte, error) {
+	if err := r.begin(dst, nil); err != nil {
+		return dst, err
+	}
+	if err := r.finish(); err != nil {
+		return dst, r.refuse(err)
+	}
+	r.state = refused
+	return r.out.end(), nil
+}
+
+// begin starts a call.
+func (r *Rewriter) begin(dst, chunk []byte) error {
+	if r.err != nil {
+		return r.err
+	}
+	if r.state == refused {
+		return r.refuse(r.fail(CodeNoPlan, 0))
+	}
+	r.out.begin(dst, chunk)
+	r.comma, r.colon, r.nameFrom = -1, -1, -1
+	return nil
+}
+
+func (r *Rewriter) finish() error {
+	if r.state == inNumber && len(r.stack) == 0 && r.token.number.complete() {
+		// Only here can a number end without a byte after it.
+		if err := r.numberDone(r.token.held, -1, 0); err != nil {
+			return err
+		}
+	}
+	switch {
+	case r.state == atEnd:
+		return nil
+	case r.state == atValue && len(r.stack) == 0:
+		return r.fail(CodeEmpty, 0)
+	default:
+		return r.fail(CodeTruncated, 0)
+	}
+}
+
+// refuse makes the error stick.
+func (r *Rewriter) refuse(err error) error {
+	r.out.end()
+	r.err, r.state = err, refused
+	return err
+}
+
+// read reads one chunk.
+func (r *Rewriter) read(chunk []byte) error {
+	if room := r.limits.Body - r.base; int64(len(chunk)) > room {
+		// An error before the limit is the same however the body is cut.
+		if err := r.walk(chunk[:room]); err != nil {
+			return err
+		}
+		return r.fail(CodeLimit, int(room))
+	}
+	return r.walk(chunk)
+}
+
+// walk follows the grammar over one chunk.
+func (r *Rewriter) walk(b []byte) error {
+	i, err := 0, error(nil)
+	if r.state >= inName {
+		i, err = r.resume(b)
+	}
+	for err == nil && i < len(b) {
+		c := b[i]
+		if c == ' ' || c == '\n' || c == '\r' || c == '\t' {
+			i++
+			continue
+		}
+		switch r.state {
+		case atFirstMember, atMember:
+			switch {
+			case c == '"':
+				i, err = r.beginName(b, i)
+			case c == '}' && r.state == atFirstMember:
+				i, err = r.close(b, i)
+			default:
+				return r.fail(CodeSyntax, i)
+			}
+		case atColon:
+			if c != ':' {
+				return r.fail(CodeSyntax, i)
+			}
+			r.colon = i
+			r.state = atValue
+			i++
+		case atFirstValue:
+			if c == ']' {
+				i, err = r.close(b, i)
+				continue
+			}
+			i, err = r.value(b, i)
+		case atValue:
+			i, err = r.value(b, i)
+		case atComma:
+			f := r.top()
+			switch {
+			case c == ',' && f.object:
+				r.comma = i
+				r.state = atMember
+				i++
+			case c == ',':
+				r.comma = i
+				r.state, r.node = atValue, f.items
+				f.index++
+				i++
+			case c == '}' && f.object, c == ']' && !f.object:
+				i, err = r.close(b, i)
+			default:
+				return r.fail(CodeSyntax, i)
+			}
+		case atEnd:
+			return r.fail(CodeTrailing, i)
+		default:
+			return r.fail(CodeNoPlan, i)
+		}
+	}
+	return err
+}
+
+// value reads the value that begins at b[i]. The place is inside of it from
+// here on, also for the pointer of an error.
+func (r *Rewriter) value(b []byte, i int) (int, error) {
+	switch b[i] {
+	case '"':
+		return r.beginString(b, i)
+	case '{', '[':
+		return r.open(b, i)
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return r.beginNumber(b, i)
+	case 't':
+		return r.beginLiteral(b, i, "true")
+	case 'f':
+		return r.beginLiteral(b, i, "false")
+	case 'n':
+		return r.beginLiteral(b, i, "null")
+	}
+	return i, r.fail(CodeSyntax, i)
+}
+
+// open reads the opening bracket at b[i].
+func (r *Rewriter) open(b []byte, i int) (int, error) {
+	if len(r.stack) >= r.limits.Depth {
+		r.state = atValue
+		return i, r.fail(CodeDepth, i)
+	}
+	f := frame{object: b[i] == '{'}
+	n := r.node
+	switch {
+	case n == nil:
+	case f.object && n.Op == plan.Object:
+		f.live, f.fields, f.pointer = true, n.Object, n.Pointer
+	case !f.object && n.Op == plan.Array:
+		f.live, f.items = true, n.Items
+	default:
+		r.drop(n)
+	}
+	if f.live {
+		r.counts.at(n).Kept++
+		r.prefix()
+		r.out.span(i, i+1)
+	}
+	r.push(f)
+	r.node = f.items
+	r.state = atFirstValue
+	if f.object {
+		r.state = atFirstMember
+	}
+	return i + 1, nil
+}
+
+// close reads the closing bracket at b[i].
+func (r *Rewriter) close(b []byte, i int) (int, error) {
+	if r.top().live {
+		r.out.span(i, i+1)
+	}
+	r.pop()
+	return i + 1, r.done(i + 1)
+}
+
+// done ends a value before index i of the chunk.
+func (r *Rewriter) done(i int) error {
+	if len(r.stack) > 0 {
+		r.state = atComma
+		return nil
+	}
+	r.state = atEnd
+	if !r.released {
+		return r.fail(CodeRootDropped, i)
+	}
+	return nil
+}
