@@ -1,0 +1,179 @@
+package pseudonym
+
+import (
+	"crypto/cipher"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"slices"
+)
+
+// Strict, so that no second spelling of a token decodes to the same bytes.
+var encoding = base64.RawURLEncoding.Strict()
+
+const (
+	hashSize  = sha256.Size
+	blockSize = 16
+)
+
+// AppendToken appends the one-way token of value: `t~`, its hash in 43 characters, and `@` with the domain where value
+// is an e-mail address and domains are not redacted.
+func (c *Codec) AppendToken(dst, value []byte) []byte {
+	m, isMail := parseMailbox(value)
+	sum := c.hash(value, m, isMail)
+	dst = append(dst, "t~"...)
+	dst = encoding.AppendEncode(dst, sum[:])
+	return c.appendSuffix(dst, m, isMail)
+}
+
+// AppendReversible appends the token that AppendReveal turns back into value as written: `p~`, hash and ciphertext, and
+// the domain as in AppendToken. Equal values have equal tokens; spellings of one address share the first 42 characters.
+// A token of more than MaxToken bytes is never revealed.
+func (c *Codec) AppendReversible(dst, value []byte) []byte {
+	m, isMail := parseMailbox(value)
+	return c.appendReversible(dst, value, m, isMail)
+}
+
+func (c *Codec) appendReversible(dst, value []byte, m mailbox, isMail bool) []byte {
+	sum := c.hash(value, m, isMail)
+	dst = append(dst, "p~"...)
+	dst = appendCiphertext(dst, value, &sum, c.keys[0].value)
+	return c.appendSuffix(dst, m, isMail)
+}
+
+// AppendTokenized appends the reversible token of value as plain text: an e-mail address is not canonicalized and
+// leaves no domain.
+func (c *Codec) AppendTokenized(dst, value []byte) []byte {
+	sum := c.hash(value, mailbox{}, false)
+	dst = append(dst, "p~"...)
+	return appendCiphertext(dst, value, &sum, c.keys[0].value)
+}
+
+// AppendHash appends the 43 characters of the hash of value alone.
+func (c *Codec) AppendHash(dst, value []byte) []byte {
+	m, isMail := parseMailbox(value)
+	sum := c.hash(value, m, isMail)
+	return encoding.AppendEncode(dst, sum[:])
+}
+
+// JSONForm says what the JSON form of a pseudonym holds besides domain and hash.
+type JSONForm struct {
+	Original   bool // the value in clear
+	Reversible bool // the token of AppendReversible
+}
+
+// AppendJSON appends the JSON form of the pseudonym of value, an object with the members domain, hash, original and
+// reversible in this order, absent ones left out. The result is the object's text: where it goes into a JSON string, as
+// Psoxy puts it, the caller escapes it once more. The value must be valid UTF-8.
+func (c *Codec) AppendJSON(dst, value []byte, f JSONForm) []byte {
+	m, isMail := parseMailbox(value)
+	dst = append(dst, '{')
+	if isMail && c.domains != Redact {
+		dst = append(dst, `"domain":"`...)
+		dst = c.appendDomain(dst, m.domain, &c.keys[0])
+		dst = append(dst, `",`...)
+	}
+	sum := c.hash(value, m, isMail)
+	dst = append(dst, `"hash":"`...)
+	dst = encoding.AppendEncode(dst, sum[:])
+	if f.Original {
+		dst = append(dst, `","original":"`...)
+		dst = appendEscaped(dst, value)
+	}
+	if f.Reversible {
+		dst = append(dst, `","reversible":"`...)
+		dst = c.appendReversible(dst, value, m, isMail)
+	}
+	return append(dst, `"}`...)
+}
+
+// hash is SHA-256 over the canonical form of value and the salt, in this order and with nothing in between.
+func (c *Codec) hash(value []byte, m mailbox, isMail bool) [hashSize]byte {
+	if len(c.salt) == 0 {
+		panic("pseudonym: Codec was not made by New")
+	}
+	if !isMail {
+		return digest(value, c.salt)
+	}
+	return digest(m.appendCanonical(make([]byte, 0, 400), c.ignoreDots), c.salt)
+}
+
+func digest(text, salt []byte) (sum [hashSize]byte) {
+	h := sha256.New()
+	h.Write(text)
+	h.Write(salt)
+	h.Sum(sum[:0])
+	return sum
+}
+
+func (c *Codec) appendSuffix(dst []byte, m mailbox, isMail bool) []byte {
+	if !isMail || c.domains == Redact {
+		return dst
+	}
+	return c.appendDomain(append(dst, '@'), m.domain, &c.keys[0])
+}
+
+// appendDomain appends the domain part of a token. Unlike in the hash of an address, case counts here.
+func (c *Codec) appendDomain(dst, domain []byte, k *keys) []byte {
+	switch c.domains {
+	case Preserve:
+		return append(dst, domain...)
+	case Tokenize:
+		sum := digest(domain, c.domainSalt)
+		return encoding.AppendEncode(append(dst, "h~"...), sum[:])
+	case Encrypt:
+		sum := digest(domain, c.domainSalt)
+		return appendCiphertext(append(dst, "e~"...), domain, &sum, k.domain)
+	}
+	return dst
+}
+
+// appendCiphertext appends base64url of sum and of value under AES-CBC with PKCS #5 padding (RFC 8018 section 6.1.1), the
+// first half of sum being the initialization vector.
+func appendCiphertext(dst, value []byte, sum *[hashSize]byte, block cipher.Block) []byte {
+	pad := blockSize - len(value)%blockSize
+	size := hashSize + len(value) + pad
+	text := encoding.EncodedLen(size)
+	dst = slices.Grow(dst, text+size)
+	raw := dst[len(dst)+text : len(dst)+text+size]
+	copy(raw, sum[:])
+	copy(raw[hashSize:], value)
+	for i := size - pad; i < size; i++ {
+		raw[i] = byte(pad)
+	}
+	previous := raw[:blockSize]
+	for at := hashSize; at < size; at += blockSize {
+		b := raw[at:][:blockSize]
+		subtle.XORBytes(b, b, previous)
+		block.Encrypt(b, b)
+		previous = b
+	}
+	return encoding.AppendEncode(dst, raw)
+}
+
+// appendEscaped appends value as the inside of a JSON string with the escapes that Jackson writes and no others:
+// controls with upper-case digits, slash and everything from DEL upwards as is.
+func appendEscaped(dst, value []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	for _, b := range value {
+		switch {
+		case b == '"' || b == '\\':
+			dst = append(dst, '\\', b)
+		case b >= ' ':
+			dst = append(dst, b)
+		case b == '\b':
+			dst = append(dst, `\b`...)
+		case b == '\f':
+			dst = append(dst, `\f`...)
+		case b == '\n':
+			dst = append(dst, `\n`...)
+		case b == '\r':
+			dst = append(dst, `\r`...)
+		case b == '\t':
+			dst = append(dst, `\t`...)
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', digits[b>>4], digits[b&15])
+		}
+	}
+	return dst
+}
