@@ -1,0 +1,113 @@
+package auth
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+)
+
+const (
+	// expiryMargin is how long before its expiry a token is no longer handed out: a request takes time to reach Graph, and clocks differ.
+	expiryMargin = time.Minute
+	// minRefresh is the least time between a token and the next, whatever refresh_in says.
+	minRefresh = 30 * time.Second
+	// maxLifetime is the longest that Entra gives out, with continuous access evaluation.
+	maxLifetime = 28 * time.Hour
+	// maxAccessToken bounds a token, in bytes: it travels in a header.
+	maxAccessToken = 16 << 10
+	// refreshJitter spreads the refreshes of many processes that started together: up to this part of the wait is taken off.
+	refreshJitter = 0.1
+)
+
+// token is an access token with its times, never changed once made.
+type token struct {
+	value                       string
+	acquired, refreshAt, expiry time.Time
+}
+
+// usable reports whether the token may still be sent to Graph. Safe on nil.
+func (t *token) usable(now time.Time) bool {
+	return t != nil && now.Before(t.expiry.Add(-expiryMargin))
+}
+
+// fresh reports whether there is no reason yet to ask for another. Safe on nil.
+func (t *token) fresh(now time.Time) bool { return t.usable(now) && now.Before(t.refreshAt) }
+
+// msalClient is MSAL for one application.
+type msalClient struct {
+	client confidential.Client
+	scope  string
+}
+
+func newMSALClient(cfg Config, connector Connector, httpClient *http.Client) (*msalClient, error) {
+	client, err := confidential.New(
+		cfg.Authority+"/"+cfg.Tenant,
+		connector.ClientID,
+		confidential.NewCredFromAssertionCallback(fromFile(connector.AssertionFile)),
+		confidential.WithHTTPClient(httpClient),
+		confidential.WithInstanceDiscovery(!cfg.SkipInstanceDiscovery),
+		confidential.WithCache(forgetful{}),
+		// Without this the variable MSAL_FORCE_REGION of the environment silently moves requests to another host.
+		confidential.WithAzureRegion("DisableMsalForceRegion"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &msalClient{client: client, scope: cfg.Scope}, nil
+}
+
+// forgetful makes every AcquireTokenByCredential a request to Entra. MSAL returns the token of its cache until five minutes before
+// expiry and has no option against that short of sending extra claims; but it loads the cache from this accessor first, and an empty
+// one has no token to return. What MSAL learnt by discovery is not part of that cache and stays.
+type forgetful struct{}
+
+func (forgetful) Replace(_ context.Context, cache cache.Unmarshaler, _ cache.ReplaceHints) error {
+	return cache.Unmarshal([]byte("{}"))
+}
+
+func (forgetful) Export(context.Context, cache.Marshaler, cache.ExportHints) error { return nil }
+
+// acquire makes one token request, and before the first one the discovery that MSAL needs. One of the results is nil.
+//
+// Expiry counts from now by our own clock, as MSAL derives it from expires_in, so a wrong clock does not matter here.
+func (c *msalClient) acquire(ctx context.Context) (t *token, failed *Error) {
+	defer func() {
+		if recover() != nil { // MSAL decodes what the network sent by reflection
+			t, failed = nil, &Error{Code: CodeMalformed, Detail: "panic"}
+		}
+	}()
+	result, err := c.client.AcquireTokenByCredential(ctx, []string{c.scope})
+	now := time.Now()
+	if err != nil {
+		return nil, classify(err, now)
+	}
+	if !isHeaderSafe(result.AccessToken) {
+		return nil, &Error{Code: CodeMalformed, Detail: "bad_token"}
+	}
+	lifetime := min(result.ExpiresOn.Sub(now), maxLifetime)
+	if lifetime < expiryMargin+minRefresh {
+		return nil, &Error{Code: CodeMalformed, Detail: "expires_too_soon"}
+	}
+	// Half of the life leaves the other half to ride out an outage. refresh_in is Entra's own wish and may only make it sooner or
+	// later within the time that the token is usable.
+	wait := lifetime / 2
+	if wish := result.Metadata.RefreshOn; !wish.IsZero() {
+		wait = min(wish.Sub(now), lifetime-expiryMargin)
+	}
+	wait -= time.Duration(refreshJitter * rand.Float64() * float64(wait))
+	return &token{value: result.AccessToken, acquired: now, refreshAt: now.Add(max(wait, minRefresh)), expiry: now.Add(lifetime)}, nil
+}
+
+// isHeaderSafe accepts what can stand in a header after "Bearer ": visible ASCII (RFC 9110 section 5.5), within maxAccessToken.
+func isHeaderSafe(value string) bool {
+	for i := range len(value) {
+		if value[i] <= ' ' || value[i] > '~' {
+			return false
+		}
+	}
+	return value != "" && len(value) <= maxAccessToken
+}
