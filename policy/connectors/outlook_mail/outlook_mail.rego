@@ -104,8 +104,8 @@ refusals["beta"] := errors.beta
 # such as `delta` is no id.
 _message_key := {"pattern": `^[A-Za-z0-9_=-]*[0-9_=-][A-Za-z0-9_=-]*$`}
 
-# Preferences that clients set by default or for paging. Those about bodies and
-# time zones change nothing that gets out, but refusing them would break clients.
+# Preferences that clients set by default or for paging. Those about bodies change
+# nothing that gets out, but refusing them would break clients.
 _headers := {"Prefer": {"pattern": sprintf(`(?i)^%[1]s(\s*,\s*%[1]s)*$`, [_preference])}}
 
 _preference := `(IdType="ImmutableId"|odata\.maxpagesize=[0-9]{1,4}|outlook\.timezone="[^"]{1,64}"|outlook\.body-content-type="(text|html)")`

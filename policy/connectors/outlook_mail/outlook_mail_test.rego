@@ -1,0 +1,141 @@
+package graphveil.connectors.outlook_mail_test
+
+import data.graphveil.connectors.outlook_mail
+import data.graphveil.directory
+import data.graphveil.errors
+import data.graphveil.types as t
+
+test_permissions if {
+	outlook_mail.permissions == {
+		"Mail.ReadBasic.All",
+		"MailboxSettings.Read",
+		"User.Read.All",
+		"GroupMember.Read.All",
+	}
+	outlook_mail.permissions == {
+		"Mail.ReadBasic.All",
+		"MailboxSettings.Read",
+		"User.Read.All",
+	} with data.graphveil.settings as {"groups": "off"}
+}
+
+test_mailbox_settings if {
+	outlook_mail.endpoints.mailbox_settings == {
+		"methods": {"GET"},
+		"path": "/v1.0/users/{user}/mailboxSettings",
+		"params": {"user": {"$op": "reversible"}},
+		"response": t.single(t.mailbox_settings),
+	}
+}
+
+test_message_endpoint if {
+	outlook_mail.endpoints.message == {
+		"methods": {"GET"},
+		"path": "/v1.0/users/{user}/messages/{message}",
+		"params": {
+			"user": {"$op": "reversible"},
+			"message": {"pattern": `^[A-Za-z0-9_=-]*[0-9_=-][A-Za-z0-9_=-]*$`},
+		},
+		"query": {"$select": {}},
+		"headers": outlook_mail.endpoints.sent_messages.headers,
+		"response": t.single(outlook_mail.message),
+	}
+}
+
+test_sent_messages if {
+	conditions := {"properties": t.clear_properties(outlook_mail.message)}
+	object.remove(outlook_mail.endpoints.sent_messages, {"headers"}) == {
+		"methods": {"GET"},
+		"path": "/v1.0/users/{user}/mailFolders/SentItems/messages",
+		"params": {"user": {"$op": "reversible"}},
+		"query": {
+			"$select": {},
+			"$top": {"max": 1000},
+			"$skip": {"max": 1000000},
+			"$count": {"values": {"true", "false"}},
+			"$filter": conditions,
+			"$orderby": conditions,
+		},
+		"response": t.page(outlook_mail.message),
+	}
+}
+
+test_directory_endpoints_are_those_of_the_directory if {
+	every settings in [{}, {"ids": "clear"}, {"encoding": "json"}, {"groups": "off"}] {
+		object.remove(outlook_mail.endpoints, {"mailbox_settings", "message", "sent_messages"}) == {
+			"users": directory.users,
+			"user": directory.user_by_id,
+			"groups": directory.groups,
+			"group": directory.group_by_id,
+			"group_members": directory.group_members,
+			"group_member_users": directory.group_member_users,
+		} with data.graphveil.settings as settings
+	}
+}
+
+test_users_are_addressed_as_option_ids_says if {
+	every id in ["mailbox_settings", "message", "sent_messages"] {
+		outlook_mail.endpoints[id].params.user == directory.user_key
+		outlook_mail.endpoints[id].params.user.pattern with data.graphveil.settings as {"ids": "clear"}
+	}
+}
+
+test_message_is_the_same_whatever_the_options if {
+	every settings in [{"ids": "clear"}, {"encoding": "json"}] {
+		changed := outlook_mail.message with data.graphveil.settings as settings
+		changed == outlook_mail.message
+	}
+}
+
+test_message_releases_nothing_that_anybody_wrote if {
+	every name in {
+		"attachments", "body", "bodyPreview", "categories", "event", "extensions", "internetMessageHeaders",
+		"location", "multiValueExtendedProperties", "previousLocation", "singleValueExtendedProperties",
+		"subject", "suggestedCalendarName", "uniqueBody", "webLink",
+	} {
+		outlook_mail.message[name] == {"$op": "drop"}
+	}
+}
+
+test_everybody_is_a_recipient if {
+	outlook_mail.message.from == t.recipient
+	outlook_mail.message.sender == t.recipient
+	every name in {"toRecipients", "ccRecipients", "bccRecipients", "replyTo"} {
+		outlook_mail.message[name] == [t.recipient]
+	}
+}
+
+test_what_a_filter_may_name if {
+	properties := outlook_mail.endpoints.sent_messages.query["$filter"].properties
+	count({"sentDateTime", "isRead", "flag/flagStatus", "conversationId"} - properties) == 0
+	count({"subject", "body/content", "from/emailAddress/address", "toRecipients/emailAddress/address"} & properties) == 0
+}
+
+test_message_ids if {
+	pattern := outlook_mail.endpoints.message.params.message.pattern
+	every id in ["AAMkAGUyYWQ2LTRmNzU=", "AQMkADAwATM0MDAAMS0y-_A"] {
+		regex.match(pattern, id)
+	}
+	every text in ["delta", "Delta", "$count", "microsoft.graph.delta", "a/b", ""] {
+		not regex.match(pattern, text)
+	}
+}
+
+test_prefer if {
+	pattern := outlook_mail.endpoints.message.headers.Prefer.pattern
+	every value in [
+		`IdType="ImmutableId"`,
+		`idtype="immutableid"`,
+		"odata.maxpagesize=50",
+		`outlook.timezone="Pacific Standard Time", outlook.body-content-type="text"`,
+	] {
+		regex.match(pattern, value)
+	}
+	every value in ["", "return=minimal", `IdType="ImmutableId",`, "odata.maxpagesize=50 ,respond-async"] {
+		not regex.match(pattern, value)
+	}
+}
+
+test_refusals if {
+	outlook_mail.refusals == {"me": errors.me, "beta": errors.beta}
+}

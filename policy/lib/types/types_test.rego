@@ -1,0 +1,92 @@
+package graphveil.types_test
+
+import data.graphveil.shape
+import data.graphveil.types as t
+
+test_recipient if {
+	t.recipient == {
+		"@odata.type": {"$op": "keep"},
+		"emailAddress": {"address": {"$op": "pseudonym"}, "name": {"$op": "drop"}},
+		"type": {"$op": "keep"},
+		"status": {"response": {"$op": "keep"}, "time": {"$op": "keep"}},
+		"proposedNewTime": {
+			"start": {"dateTime": {"$op": "keep"}, "timeZone": {"$op": "keep"}},
+			"end": {"dateTime": {"$op": "keep"}, "timeZone": {"$op": "keep"}},
+		},
+	}
+}
+
+test_entity if {
+	t.entity == {
+		"@odata.type": {"$op": "keep"},
+		"@odata.etag": {"$op": "drop"},
+		"@odata.id": {"$op": "drop"},
+		"@odata.editLink": {"$op": "drop"},
+	}
+}
+
+test_page if {
+	t.page({"id": shape.keep}) == {
+		"@odata.context": {"$op": "drop"},
+		"@odata.count": {"$op": "keep"},
+		"@odata.nextLink": {"$op": "link"},
+		"@microsoft.graph.tips": {"$op": "drop"},
+		"value": [{"id": {"$op": "keep"}}],
+	}
+}
+
+test_single if {
+	t.single({"id": shape.keep}) == {
+		"@odata.context": {"$op": "drop"},
+		"@microsoft.graph.tips": {"$op": "drop"},
+		"id": {"$op": "keep"},
+	}
+}
+
+test_dropped if {
+	t.dropped({"a", "b"}) == {"a": {"$op": "drop"}, "b": {"$op": "drop"}}
+}
+
+# A merge would leave "original" behind.
+test_override_does_not_merge_operations if {
+	t.override({"mail": shape.json_pseudonym_with_original, "id": shape.keep}, {"mail": shape.drop}) == {
+		"mail": {"$op": "drop"},
+		"id": {"$op": "keep"},
+	}
+}
+
+test_clear_properties if {
+	t.clear_properties({
+		"@odata.type": shape.keep,
+		"id": shape.reversible,
+		"name": shape.drop,
+		"city": shape.keep,
+		"groupTypes": [shape.keep],
+		"flag": {"flagStatus": shape.keep, "note": shape.drop, "x@odata.type": shape.keep},
+		"assignedLicenses": [{"skuId": shape.keep, "disabledPlans": [shape.keep]}],
+	}) == {
+		"city",
+		"groupTypes",
+		"flag/flagStatus",
+		"assignedLicenses/skuId",
+		"assignedLicenses/disabledPlans",
+	}
+}
+
+test_mailbox_settings_release_no_reply if {
+	t.mailbox_settings.automaticRepliesSetting == {
+		"externalAudience": {"$op": "keep"},
+		"externalReplyMessage": {"$op": "drop"},
+		"internalReplyMessage": {"$op": "drop"},
+		"scheduledStartDateTime": t.date_time_time_zone,
+		"scheduledEndDateTime": t.date_time_time_zone,
+		"status": {"$op": "keep"},
+	}
+}
+
+test_times_stay if {
+	every times in [t.time_zone, t.patterned_recurrence, t.time_slot] {
+		operations := {operation | walk(times, [_, value]); operation := value["$op"]}
+		operations == {"keep"}
+	}
+}
