@@ -32,7 +32,7 @@ users := {
 	"methods": {"GET"},
 	"path": "/v1.0/users",
 	"query": object.union(_list_options, _conditions(user)),
-	"headers": _list_headers,
+	"headers": _headers,
 	"response": t.page(user),
 }
 
@@ -44,6 +44,7 @@ user_by_id := {
 	"path": "/v1.0/users/{user}",
 	"params": {"user": user_key},
 	"query": {"$select": {}},
+	"headers": _headers,
 	"response": t.single(user),
 }
 
@@ -55,7 +56,7 @@ groups := {
 	"methods": {"GET"},
 	"path": "/v1.0/groups",
 	"query": object.union(_list_options, _conditions(group)),
-	"headers": _list_headers,
+	"headers": _headers,
 	"response": t.page(group),
 }
 
@@ -68,6 +69,7 @@ group_by_id := {
 	"path": "/v1.0/groups/{group}",
 	"params": {"group": group_key},
 	"query": {"$select": {}},
+	"headers": _headers,
 	"response": t.single(group),
 }
 
@@ -82,7 +84,7 @@ group_members := {
 	"path": "/v1.0/groups/{group}/members",
 	"params": {"group": group_key},
 	"query": object.union(_list_options, _order(member)),
-	"headers": _list_headers,
+	"headers": _headers,
 	"response": t.page(member),
 }
 
@@ -95,7 +97,7 @@ group_member_users := {
 	"path": "/v1.0/groups/{group}/members/microsoft.graph.user",
 	"params": {"group": group_key},
 	"query": object.union(_list_options, _order(member_user)),
-	"headers": _list_headers,
+	"headers": _headers,
 	"response": t.page(member_user),
 }
 
@@ -127,5 +129,5 @@ _conditions(item) := object.union(_order(item), {"$filter": {"properties": t.cle
 
 _order(item) := {"$orderby": {"properties": t.clear_properties(item)}}
 
-# Graph wants it for $count and for some orders. Clients resend it on each page.
-_list_headers := {"ConsistencyLevel": {"values": {"eventual"}}}
+# Graph wants it for $count and for some orders; clients send it with every request.
+_headers := {"ConsistencyLevel": {"values": {"eventual"}}}

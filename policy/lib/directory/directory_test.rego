@@ -125,7 +125,7 @@ _list_query := {
 	"$count": {"values": {"true", "false"}},
 }
 
-_list_headers := {"ConsistencyLevel": {"values": {"eventual"}}}
+_headers := {"ConsistencyLevel": {"values": {"eventual"}}}
 
 test_users if {
 	conditions := {"properties": t.clear_properties(directory.user)}
@@ -133,7 +133,7 @@ test_users if {
 		"methods": {"GET"},
 		"path": "/v1.0/users",
 		"query": object.union(_list_query, {"$filter": conditions, "$orderby": conditions}),
-		"headers": _list_headers,
+		"headers": _headers,
 		"response": t.page(directory.user),
 	}
 }
@@ -144,6 +144,7 @@ test_user_by_id if {
 		"path": "/v1.0/users/{user}",
 		"params": {"user": {"$op": "reversible"}},
 		"query": {"$select": {}},
+		"headers": _headers,
 		"response": t.single(directory.user),
 	} with data.graphveil.settings as _reversible
 }
@@ -155,7 +156,7 @@ test_groups if {
 		"methods": {"GET"},
 		"path": "/v1.0/groups",
 		"query": object.union(_list_query, {"$filter": conditions, "$orderby": conditions}),
-		"headers": _list_headers,
+		"headers": _headers,
 		"response": t.page(directory.group),
 	}
 }
@@ -167,6 +168,7 @@ test_group_by_id if {
 		"path": "/v1.0/groups/{group}",
 		"params": {"group": directory.group_key},
 		"query": {"$select": {}},
+		"headers": _headers,
 		"response": t.single(directory.group),
 	}
 }
@@ -178,7 +180,7 @@ test_group_members if {
 		"path": "/v1.0/groups/{group}/members",
 		"params": {"group": directory.group_key},
 		"query": object.union(_list_query, {"$orderby": {"properties": t.clear_properties(directory.member)}}),
-		"headers": _list_headers,
+		"headers": _headers,
 		"response": t.page(directory.member),
 	}
 }
@@ -190,7 +192,7 @@ test_group_member_users if {
 		"path": "/v1.0/groups/{group}/members/microsoft.graph.user",
 		"params": {"group": directory.group_key},
 		"query": object.union(_list_query, {"$orderby": {"properties": t.clear_properties(directory.member_user)}}),
-		"headers": _list_headers,
+		"headers": _headers,
 		"response": t.page(directory.member_user),
 	}
 }
