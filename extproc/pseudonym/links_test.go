@@ -123,6 +123,28 @@ func TestLinkTampered(t *testing.T) {
 	unopened(t, &Links{}, seal(t, l, linkTarget, linkBinding), linkBinding, "zero links")
 }
 
+// What AppendSeal refuses to make does not open either, were it made with the key.
+func TestLinkRefusesToOpen(t *testing.T) {
+	l := links(t, linkKeyOf(1))
+	made := func(version byte, padded string, b Binding) []byte {
+		header := append([]byte{version}, l.ring[0].id[:]...)
+		header = append(header, make([]byte, linkNonce)...)
+		data := b.append(bytes.Clone(header))
+		raw := l.ring[0].aead.Seal(bytes.Clone(header), header[1+linkID:], []byte(padded), data)
+		return encoding.AppendEncode([]byte(SealedPrefix), raw)
+	}
+	if got, ok := l.AppendOpen(nil, made(linkVersion, "target\x80", linkBinding), linkBinding); !ok || string(got) != "target" {
+		t.Fatalf("a link made by hand opens as %q, %v", got, ok)
+	}
+	unopened(t, l, made(linkVersion, strings.Repeat("x", MaxLinkTarget+linkStep)+"\x80", linkBinding), linkBinding, "too long")
+	unopened(t, l, made(linkVersion, "target", linkBinding), linkBinding, "without padding")
+	unopened(t, l, made(linkVersion+1, "target\x80", linkBinding), linkBinding, "another version")
+	unopened(t, l, made(linkVersion, "", linkBinding), linkBinding, "empty")
+	for _, b := range []Binding{{}, {Connector: "c"}, {Endpoint: "e"}} {
+		unopened(t, l, made(linkVersion, "target\x80", b), b, "incomplete binding")
+	}
+}
+
 func TestLinkBinding(t *testing.T) {
 	l := links(t, linkKeyOf(1))
 	sealed := seal(t, l, linkTarget, linkBinding)

@@ -11,8 +11,8 @@
 //
 // Nothing is pooled. Digests and canonical addresses live on the stack. Ciphertext is built in the spare capacity of
 // dst, behind the place where the token goes, and is the only thing left there afterwards. So no method allocates once
-// dst has room for the token and its bytes (about 1.75 times the token), except for a mailbox of over 400 bytes. A value
-// must not lie in the spare capacity of dst.
+// dst has room for the token and its bytes (about 1.75 times the token), except for an address of over 400 bytes and for
+// checking a hashed or encrypted domain while revealing. Neither value nor token may lie in the spare capacity of dst.
 package pseudonym
 
 import (

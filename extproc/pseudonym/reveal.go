@@ -36,7 +36,6 @@ func (c *Codec) AppendReveal(dst, token []byte) ([]byte, bool) {
 	scratch := grown[len(dst) : len(dst)+length+size]
 	plain, raw := scratch[:length], scratch[length:]
 	if _, err := encoding.Decode(raw, body); err != nil {
-		clear(scratch)
 		return dst, false
 	}
 	match := -1
@@ -47,23 +46,23 @@ func (c *Codec) AppendReveal(dst, token []byte) ([]byte, bool) {
 		match = subtle.ConstantTimeSelect(good, i, match)
 	}
 	if match < 0 {
-		clear(scratch)
+		clear(plain)
 		return dst, false
 	}
 	decrypt(plain, raw, c.keys[match].value)
 	n, _ := unpadded(plain)
-	clear(scratch[n:])
 	return grown[:len(dst)+n], true
 }
 
-// splitToken parts a token at its domain and checks the shape of the first part. Suffix is nil where there is none.
+// splitToken parts a token at its domain and checks the shape of the first part. Suffix is nil where there is no at
+// sign, and empty, which is no value's domain, where nothing follows it.
 func splitToken(token []byte) (body, suffix []byte, ok bool) {
 	const shortest = 43
 	if len(token) > MaxToken || !bytes.HasPrefix(token, []byte("p~")) {
 		return nil, nil, false
 	}
-	body, suffix, found := bytes.Cut(token[2:], []byte{'@'})
-	if len(body) < shortest || (found && len(suffix) == 0) {
+	body, suffix, _ = bytes.Cut(token[2:], []byte{'@'})
+	if len(body) < shortest {
 		return nil, nil, false
 	}
 	for _, b := range body {

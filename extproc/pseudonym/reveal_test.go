@@ -130,7 +130,10 @@ func TestRevealChecksPadding(t *testing.T) {
 		{"0123456789abcdef", "0123456789abcdef\x11" + strings.Repeat("\x10", 15), false},
 		{"0123456789abcdef", "0123456789abcdef", false},
 		{"0123456789abcde", "0123456789abcde\x00", false},
+		{"0123456789abcde\x00", "0123456789abcde\x00", false},
 		{"0123456789abcde", "0123456789abcde\x11", false},
+		{"0123456789abcde", "0123456789abcde" + strings.Repeat("\x11", 17), false},
+		{"", strings.Repeat("\x11", 16), false},
 		{"0123456789abcde", "0123456789abcde\xff", false},
 		{"0123456789abcde", "0123456789abcde\x01", true},
 	} {

@@ -66,9 +66,14 @@ func TestDomainKeyMaterial(t *testing.T) {
 			}
 			seen[domain] = cfg
 		}
-		explicit := Config{Domains: handling, DomainSalt: "salt", DomainKey: "secret"}
-		if got, want := token(codec(t, explicit), mail), token(codec(t, Config{Domains: handling}), mail); got != want {
-			t.Errorf("domain salt and key as salt and key: got %s, want %s", got, want)
+		for _, v := range []struct{ short, full Config }{
+			{Config{Domains: handling}, Config{Domains: handling, DomainSalt: "salt", DomainKey: "secret"}},
+			{Config{Domains: handling, DomainSalt: "other"}, Config{Domains: handling, DomainSalt: "other", DomainKey: "secret"}},
+			{Config{Domains: handling, DomainKey: "other"}, Config{Domains: handling, DomainSalt: "salt", DomainKey: "other"}},
+		} {
+			if got, want := token(codec(t, v.short), mail), token(codec(t, v.full), mail); got != want {
+				t.Errorf("%+v gives %s, %+v gives %s", v.short, got, v.full, want)
+			}
 		}
 	}
 }
