@@ -36,7 +36,8 @@ const (
 	CodeThrottled Code = "entra_throttled"
 	// CodeRejected: Entra does not accept the application, the assertion or the request. AADSTS says why.
 	CodeRejected Code = "entra_rejected"
-	// CodeMalformed: an answer that makes no sense: not JSON, too large, no usable token in it, a redirect.
+	// CodeMalformed: an answer that makes no sense: not JSON, too large, no usable token in it, a redirect, an endpoint
+	// without TLS.
 	CodeMalformed Code = "entra_malformed"
 	// CodeAssertion: the assertion file cannot be used; Entra was not asked for a token. Detail says why.
 	CodeAssertion Code = "assertion_unreadable"
@@ -103,14 +104,13 @@ func classify(err error, now time.Time) *Error {
 		return failure
 	case errors.Is(err, errTooLarge):
 		return &Error{Code: CodeMalformed, Detail: "too_large"}
+	case errors.Is(err, errNotHTTPS):
+		return &Error{Code: CodeMalformed, Detail: "not_https"}
 	case errors.As(err, &notJSON):
 		return &Error{Code: CodeMalformed, Detail: "not_json"}
 	}
 	if detail := networkDetail(err); detail != "" {
 		return &Error{Code: CodeUnreachable, Detail: detail}
-	}
-	if number := aadstsIn(err); number != 0 { // an error object under status 200
-		return &Error{Code: CodeRejected, AADSTS: number}
 	}
 	return &Error{Code: CodeMalformed, Detail: "unexpected"}
 }
@@ -145,8 +145,6 @@ func networkDetail(err error) string {
 	var network net.Error
 	var failed *url.Error
 	switch {
-	case errors.Is(err, errNotHTTPS):
-		return "not_https"
 	case errors.As(err, &dns):
 		return "dns"
 	case errors.As(err, &certificate), errors.As(err, &record),
