@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/graphveil/graphveil/auth"
+	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/extproc/pseudonym"
+)
+
+// Config is the configuration file. deploy/graphveil.yaml documents every key.
+// Unknown keys are refused. Secrets are paths of files, or environment variables.
+type Config struct {
+	Policy     PolicyConfig    `yaml:"policy"`
+	Pseudonyms PseudonymConfig `yaml:"pseudonyms"`
+	Tokens     auth.Config     `yaml:"tokens"`
+	Processor  ProcessorConfig `yaml:"processor"`
+	Envoy      envoy.Config    `yaml:"envoy"`
+	Log        LogConfig       `yaml:"log"`
+}
+
+// PolicyConfig says which policy is in force.
+type PolicyConfig struct {
+	// Paths are folders (or bundle files) of Rego. They replace the shipped
+	// connectors, which the name "builtin" stands for. Empty means builtin.
+	Paths []string `yaml:"paths"`
+	// Options set data.graphveil.options.
+	Options map[string]string `yaml:"options"`
+}
+
+// PseudonymConfig says where salt and keys are and how addresses are treated.
+type PseudonymConfig struct {
+	// SaltFile holds the salt of all pseudonyms; GRAPHVEIL_SALT comes first.
+	SaltFile string `yaml:"salt_file"`
+	// KeyFile holds the key of reversible pseudonyms; GRAPHVEIL_KEY comes first.
+	KeyFile string `yaml:"key_file"`
+	// PreviousKeyFiles hold keys that are no longer used for new tokens, but
+	// still reveal old ones.
+	PreviousKeyFiles []string `yaml:"previous_key_files"`
+	// LinkKeyFiles hold keys of sealed page links, 32 bytes in base64, the newest first.
+	// Empty means keys derived from salt and keys.
+	LinkKeyFiles []string `yaml:"link_key_files"`
+	// Domains: preserve (default), redact, tokenize or encrypt the domain of an
+	// address.
+	Domains string `yaml:"domains"`
+	// Canonicalization: strict (default) or ignore_dots.
+	Canonicalization string `yaml:"canonicalization"`
+}
+
+// ProcessorConfig says where the processor listens and how long it waits.
+type ProcessorConfig struct {
+	// Listen is a Unix socket path, or host:port for TCP. Default
+	// /run/graphveil/processor.sock.
+	Listen string `yaml:"listen"`
+	// Admin is host:port for /healthz, /readyz and /metrics. Default
+	// 127.0.0.1:9464.
+	Admin string `yaml:"admin"`
+	// Origin, as https://graph.example, is written before page links. Default:
+	// scheme and authority of each request.
+	Origin string `yaml:"origin"`
+	// RequestTimeout bounds the decision of a request. Default 4s; must stay
+	// below envoy.timeouts.processor.
+	RequestTimeout time.Duration `yaml:"request_timeout"`
+	// IdleTimeout ends an exchange that makes no progress. Default 2m.
+	IdleTimeout time.Duration `yaml:"idle_timeout"`
+	// DrainTimeout bounds how long exchanges in flight may take after SIGTERM.
+	// Default 25s.
+	DrainTimeout time.Duration `yaml:"drain_timeout"`
+}
+
+// LogConfig says what is logged.
+type LogConfig struct {
+	// Level: debug, info (default), warn or error.
+	Level string `yaml:"level"`
+}
+
+// readConfig reads the file, or returns the defaults for an empty name.
+func readConfig(file string) (*Config, error) {
+	c := &Config{}
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading the configuration: %w", err)
+		}
+		if err := decodeConfig(text, c); err != nil {
+			return nil, fmt.Errorf("reading the configuration %s: %w", file, err)
+		}
+	}
+	c.setDefaults()
+	return c, nil
+}
+
+func decodeConfig(text []byte, c *Config) error {
+	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField()).Decode(c)
+	if err == io.EOF {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s\nhint: deploy/graphveil.yaml documents every key", yaml.FormatError(err, false, true))
+	}
+	return nil
+}
+
+func (c *Config) setDefaults() {
+	if c.Processor.Listen == "" {
+		c.Processor.Listen = "/run/graphveil/processor.sock"
+	}
+	if c.Processor.Admin == "" {
+		c.Processor.Admin = "127.0.0.1:9464"
+	}
+	if c.Processor.DrainTimeout == 0 {
+		c.Processor.DrainTimeout = 25 * time.Second
+	}
+	if len(c.Policy.Paths) == 0 {
+		c.Policy.Paths = []string{"builtin"}
+	}
+}
+
+// keys reads salt and keys and returns what pseudonyms and links need.
+func (p *PseudonymConfig) keys() (pseudonym.Config, [][]byte, error) {
+	var c pseudonym.Config
+	var err error
+	if c.Salt, err = secret("GRAPHVEIL_SALT", p.SaltFile, "pseudonyms.salt_file"); err != nil {
+		return c, nil, err
+	}
+	if c.Key, err = secret("GRAPHVEIL_KEY", p.KeyFile, "pseudonyms.key_file"); err != nil {
+		return c, nil, err
+	}
+	for _, file := range p.PreviousKeyFiles {
+		key, err := secret("", file, "pseudonyms.previous_key_files")
+		if err != nil {
+			return c, nil, err
+		}
+		c.PreviousKeys = append(c.PreviousKeys, key)
+	}
+	if err := p.handling(&c); err != nil {
+		return c, nil, err
+	}
+	links, err := p.linkKeys(c)
+	return c, links, err
+}
+
+func (p *PseudonymConfig) handling(c *pseudonym.Config) error {
+	domains := map[string]pseudonym.DomainHandling{
+		"": pseudonym.Preserve, "preserve": pseudonym.Preserve, "redact": pseudonym.Redact,
+		"tokenize": pseudonym.Tokenize, "encrypt": pseudonym.Encrypt,
+	}
+	canonical := map[string]pseudonym.Canonicalization{
+		"": pseudonym.Strict, "strict": pseudonym.Strict, "ignore_dots": pseudonym.IgnoreDots,
+	}
+	var ok bool
+	if c.Domains, ok = domains[p.Domains]; !ok {
+		return fmt.Errorf("reading the configuration: pseudonyms.domains is %q, must be preserve, redact, tokenize or encrypt", p.Domains)
+	}
+	if c.Canonicalization, ok = canonical[p.Canonicalization]; !ok {
+		return fmt.Errorf("reading the configuration: pseudonyms.canonicalization is %q, must be strict or ignore_dots", p.Canonicalization)
+	}
+	return nil
+}
+
+// secret reads a secret from the environment or a file. One trailing newline,
+// as editors leave it, does not belong to it.
+func secret(env, file, key string) (string, error) {
+	if value := os.Getenv(env); env != "" && value != "" {
+		return value, nil
+	}
+	if file == "" {
+		return "", fmt.Errorf("reading the configuration: no secret in %s\nhint: set %s to a file, or the environment variable %s", key, key, env)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", key, err)
+	}
+	value := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if value == "" {
+		return "", fmt.Errorf("reading %s: the file is empty", key)
+	}
+	return value, nil
+}
+
+// logger writes JSON lines to w.
+func (l LogConfig) logger(w io.Writer) (*slog.Logger, error) {
+	level := slog.LevelInfo
+	if l.Level != "" {
+		if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+			return nil, fmt.Errorf("reading the configuration: log.level is %q, must be debug, info, warn or error", l.Level)
+		}
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
+}

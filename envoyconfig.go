@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/graphveil/graphveil/envoy"
+)
+
+func newEnvoy() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "envoy",
+		Short: "What Envoy needs",
+		Args:  cobra.NoArgs,
+	}
+	var file, format string
+	config := &cobra.Command{
+		Use:   "config",
+		Short: "Print Envoy's bootstrap",
+		Long: `Print the bootstrap of the Envoy that runs in front of 'graphveil serve', made from
+the keys envoy and processor of the configuration. It fails closed: keep the
+ext_proc filter, the RBAC guard behind it and their order when you merge it into
+a configuration of your own.`,
+		Example: `  graphveil envoy config --config graphveil.yaml > envoy.yaml
+  envoy --mode validate -c envoy.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			write, ok := map[string]func(*bootstrapv3.Bootstrap) ([]byte, error){"yaml": envoy.YAML, "json": envoy.JSON}[format]
+			if !ok {
+				return &exitError{exitUsage, fmt.Errorf("--format is %q, must be yaml or json", format)}
+			}
+			c, err := readConfig(file)
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			bootstrap, err := envoy.Render(c.envoy())
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			text, err := write(bootstrap)
+			if err != nil {
+				return err
+			}
+			_, err = os.Stdout.Write(text)
+			return err
+		},
+	}
+	configFlag(config, &file)
+	config.Flags().StringVar(&format, "format", "yaml", "`yaml` or json")
+	c.AddCommand(config)
+	return c
+}

@@ -1,0 +1,320 @@
+package extproc
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/graphveil/graphveil/extproc/pseudonym"
+	"github.com/graphveil/graphveil/extproc/sanitize"
+	"github.com/graphveil/graphveil/policy"
+	"github.com/graphveil/graphveil/policy/odata"
+	"github.com/graphveil/graphveil/policy/plan"
+)
+
+// Header is one header field. Name is in lower case.
+type Header struct{ Name, Value string }
+
+// RequestHead is what a client asked for.
+type RequestHead struct {
+	Method string
+	// Target is the path and query as received, undecoded.
+	Target string
+	// Scheme and Authority make the origin of sealed links where the
+	// configuration names none.
+	Scheme, Authority string
+	// Headers are the other header fields, in the order received.
+	Headers []Header
+	// HasBody says that the head did not end the request.
+	HasBody bool
+	Caller  policy.Caller
+}
+
+// Forward is what goes upstream instead of what the client sent: everything
+// that is not in it must be stripped.
+type Forward struct {
+	// Connector names whose access token the request needs.
+	Connector string
+	// Path is the canonical path and query.
+	Path string
+	// Headers are set, replacing what the client sent under these names.
+	Headers []Header
+}
+
+// ResponseHead is what the upstream answered, before its body.
+type ResponseHead struct {
+	Status  int
+	Headers []Header
+	// End says that no body follows.
+	End bool
+}
+
+// phase is where an exchange stands. The zero phase has seen no request, and
+// refuses everything but one.
+type phase uint8
+
+const (
+	phaseStart   phase = iota
+	phaseAllowed       // the request may go upstream
+	phaseBody          // the response head is accepted, its body is being sanitized
+	phaseEnded         // the response is complete
+	phaseRefused       // nothing more leaves
+)
+
+// Exchange is one request and its response. Its methods are called in order:
+// Request, Response, Body as often as there are chunks, End, and Close in any
+// case. A call out of order refuses. It is not safe for concurrent use.
+type Exchange struct {
+	gateway  *Gateway
+	snapshot *policy.Snapshot
+	phase    phase
+	decision policy.Decision
+	path     string // the client's path, without query: where sealed links lead
+	origin   string
+	binding  pseudonym.Binding
+	plan     *plan.Plan         // of the response body, nil if it has none
+	rewriter *sanitize.Rewriter // with plan
+	record   Record
+}
+
+// NewExchange pins the policy in force.
+func (g *Gateway) NewExchange() *Exchange {
+	x := &Exchange{gateway: g, snapshot: g.policy()}
+	x.record = Record{Start: time.Now(), Revision: x.snapshot.Revision()}
+	return x
+}
+
+// Request decides the request.
+func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Refusal) {
+	if x.phase != phaseStart {
+		return Forward{}, x.refuse(&Refusal{Code: "internal"})
+	}
+	if head.HasBody {
+		return Forward{}, x.refuse(&Refusal{Code: "body_not_allowed"})
+	}
+	target, err := odata.ParseTarget(head.Target)
+	if err != nil {
+		return Forward{}, x.refuse(&Refusal{Code: targetCode(err)})
+	}
+	route, denial := x.snapshot.Route(head.Method, target)
+	if denial != nil {
+		return Forward{}, x.refuse(refusalOf(denial))
+	}
+	x.record.Connector, x.record.Endpoint = route.Connector, route.Endpoint
+
+	path, ok := x.revealPath(route)
+	if !ok {
+		return Forward{}, x.refuse(&Refusal{Code: "id_not_revealed"})
+	}
+	x.path, _, _ = strings.Cut(head.Target, "?")
+	x.origin = x.gateway.origin
+	if x.origin == "" {
+		x.origin = head.Scheme + "://" + head.Authority
+	}
+	x.binding = pseudonym.Binding{Connector: route.Connector, Endpoint: route.Endpoint, Caller: head.Caller.SPIFFEID, Path: path}
+
+	input := policy.Input{Method: head.Method, Target: target, Headers: headerMap(head.Headers), Caller: head.Caller}
+	link, refusal := x.openLink(target)
+	if refusal != nil {
+		return Forward{}, x.refuse(refusal)
+	}
+	if link != nil {
+		input.Target.Options, input.Sealed = link.target.Options, true
+	}
+	x.decision = x.snapshot.Decide(ctx, route, input)
+	if !x.decision.Allow {
+		return Forward{}, x.refuse(&Refusal{Code: x.decision.Code, Reasons: x.decision.Reasons})
+	}
+
+	f := Forward{Connector: route.Connector, Path: path}
+	switch {
+	case link != nil:
+		f.Path = link.raw
+	case x.decision.Query != "":
+		f.Path += "?" + x.decision.Query
+	}
+	f.Headers = append(f.Headers, Header{"accept", "application/json"}, Header{"user-agent", x.gateway.agent})
+	for _, h := range x.decision.Headers {
+		f.Headers = append(f.Headers, Header{h.Name, h.Value})
+	}
+	x.phase = phaseAllowed
+	return f, nil
+}
+
+// revealPath rebuilds the path for the upstream. Every token that cannot be
+// revealed, for whatever reason, gives the same answer.
+func (x *Exchange) revealPath(route policy.Route) (string, bool) {
+	revealed := true
+	path := route.AppendPath(nil, func(i int) string {
+		p := route.Params[i]
+		if !p.Reversible {
+			return p.Value
+		}
+		value, ok := x.gateway.codec.AppendReveal(nil, []byte(p.Value))
+		revealed = revealed && ok && len(value) > 0
+		return string(value)
+	})
+	return string(path), revealed
+}
+
+// Response decides the head of the upstream's response: whether the response is
+// passed on, by which plan, and which of its header fields must be removed.
+func (x *Exchange) Response(head ResponseHead) (remove []string, refusal *Refusal) {
+	if x.phase != phaseAllowed {
+		return nil, x.refuse(&Refusal{Code: "internal"})
+	}
+	x.record.UpstreamStatus = head.Status
+	body, refusal := x.planFor(head)
+	if refusal != nil {
+		refusal.RetryAfter = retryAfterOf(head.Headers)
+		return nil, x.refuse(refusal)
+	}
+	x.record.Status = head.Status
+	x.phase = phaseEnded
+	if body != nil {
+		x.phase, x.plan = phaseBody, body
+		x.rewriter = x.gateway.pool.Get().(*sanitize.Rewriter)
+		x.rewriter.Reset(body, tokens{x})
+	}
+	for _, h := range head.Headers {
+		if !strings.HasPrefix(h.Name, ":") && !x.snapshot.AllowsResponseHeader(h.Name) && !hopByHop[h.Name] {
+			remove = append(remove, h.Name)
+		}
+	}
+	return remove, nil
+}
+
+// planFor chooses the plan of the body. A nil plan without refusal is a
+// response that has no body.
+func (x *Exchange) planFor(head ResponseHead) (*plan.Plan, *Refusal) {
+	encoding, mediaType := "", ""
+	for _, h := range head.Headers {
+		switch h.Name {
+		case "content-encoding":
+			encoding += h.Value
+		case "content-type":
+			mediaType = h.Value
+		}
+	}
+	switch {
+	case head.Status == 204 || head.Status == 304:
+		if !head.End {
+			return nil, &Refusal{Code: "response_malformed"}
+		}
+		return nil, nil
+	case head.Status < 200 || head.Status >= 300 && head.Status < 400:
+		return nil, &Refusal{Code: "response_redirect"}
+	case encoding != "" && !strings.EqualFold(strings.TrimSpace(encoding), "identity"):
+		return nil, &Refusal{Code: "response_encoding_not_allowed"}
+	case head.Status == 401:
+		return nil, &Refusal{Code: "upstream_unauthorized"}
+	case head.Status >= 400 && (head.End || !isJSON(mediaType)):
+		return nil, &Refusal{Code: "upstream_error", Status: head.Status}
+	case head.Status >= 400:
+		return x.decision.ErrorPlan, nil
+	case head.End:
+		return nil, &Refusal{Code: "upstream_truncated"}
+	case !isJSON(mediaType):
+		return nil, &Refusal{Code: "response_not_json"}
+	}
+	return x.decision.Plan, nil
+}
+
+// Body appends what leaves of the next chunk of the response body.
+func (x *Exchange) Body(dst, chunk []byte) ([]byte, *Refusal) {
+	if x.phase != phaseBody {
+		return dst, x.refuse(&Refusal{Code: "internal"})
+	}
+	x.record.BytesIn += int64(len(chunk))
+	n := len(dst)
+	dst, err := x.rewriter.Append(dst, chunk)
+	if err != nil {
+		return dst[:n], x.refuse(x.bodyRefusal(err))
+	}
+	x.record.BytesOut += int64(len(dst) - n)
+	return dst, nil
+}
+
+// End appends what is left when the response body is complete.
+func (x *Exchange) End(dst []byte) ([]byte, *Refusal) {
+	if x.phase != phaseBody {
+		return dst, x.refuse(&Refusal{Code: "internal"})
+	}
+	n := len(dst)
+	dst, err := x.rewriter.Finish(dst)
+	if err != nil {
+		return dst[:n], x.refuse(x.bodyRefusal(err))
+	}
+	x.record.BytesOut += int64(len(dst) - n)
+	x.phase = phaseEnded
+	return dst, nil
+}
+
+// Refuse ends the exchange from outside: the token is missing, the stream broke.
+func (x *Exchange) Refuse(r *Refusal) *Refusal { return x.refuse(r) }
+
+// Close releases what the exchange holds and returns its record. The exchange
+// must not be used afterwards.
+func (x *Exchange) Close() Record {
+	if x.rewriter != nil {
+		x.record.Fields = fieldsOf(x.plan, x.rewriter.Counts())
+		x.rewriter.Reset(nil, nil)
+		x.gateway.pool.Put(x.rewriter)
+		x.rewriter = nil
+	}
+	x.record.Duration = time.Since(x.record.Start)
+	switch {
+	case x.phase == phaseEnded:
+		x.record.Outcome = OutcomeSanitized
+	case x.record.Outcome == "":
+		x.record.Outcome = OutcomeAborted
+	}
+	x.phase = phaseRefused
+	return x.record
+}
+
+// Code returns the code of the refusal that ended the exchange, or "".
+func (x *Exchange) Code() string { return x.record.Code }
+
+func (x *Exchange) refuse(r *Refusal) *Refusal {
+	if x.record.Code == "" { // the first cause counts
+		x.record.Outcome = OutcomeDenied
+		if x.phase != phaseStart {
+			x.record.Outcome = OutcomeRefused
+		}
+		x.record.Code, x.record.Reasons, x.record.Status = r.Code, r.Reasons, r.status()
+	}
+	x.phase = phaseRefused
+	return r
+}
+
+// bodyRefusal maps the sanitizer's error to a public code and keeps its place,
+// a pointer and an offset, for the record.
+func (x *Exchange) bodyRefusal(err error) *Refusal {
+	var at *sanitize.Error
+	if !errors.As(err, &at) {
+		return &Refusal{Code: "internal"}
+	}
+	x.record.Body = at
+	switch at.Code {
+	case sanitize.CodeTruncated:
+		return &Refusal{Code: "upstream_truncated"}
+	case sanitize.CodeDepth, sanitize.CodeLimit:
+		return &Refusal{Code: "response_limit"}
+	}
+	return &Refusal{Code: "response_malformed"}
+}
+
+func refusalOf(d *policy.Denial) *Refusal {
+	return &Refusal{Code: d.Code, Message: d.Message, Reasons: d.Reasons}
+}
+
+// BodyError says where and why the body was refused, as "code at pointer, offset n", or
+// "" if it was not.
+func (x *Exchange) BodyError() string {
+	if x.record.Body == nil {
+		return ""
+	}
+	return x.record.Body.Error()
+}

@@ -1,0 +1,69 @@
+package extproc
+
+import (
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/graphveil/graphveil/extproc/pseudonym"
+	"github.com/graphveil/graphveil/extproc/sanitize"
+	"github.com/graphveil/graphveil/policy"
+)
+
+// Gateway holds what all exchanges share. It is immutable and safe for
+// concurrent use; each exchange pins the policy snapshot of its start.
+type Gateway struct {
+	policy   func() *policy.Snapshot
+	codec    *pseudonym.Codec
+	links    *pseudonym.Links
+	upstream string
+	origin   string
+	agent    string
+	pool     sync.Pool // of *sanitize.Rewriter
+}
+
+// GatewayConfig is what NewGateway needs. All fields but Origin are required.
+type GatewayConfig struct {
+	// Policy returns the snapshot in force. It must not return nil.
+	Policy func() *policy.Snapshot
+	// Codec makes and reveals pseudonyms.
+	Codec *pseudonym.Codec
+	// Links seals and opens page links.
+	Links *pseudonym.Links
+	// Upstream is the host (and port, if not 443) that the upstream writes into
+	// its links. Links to any other host are dropped.
+	Upstream string
+	// Origin, as "https://graph.example", is written before sealed links. Empty
+	// means the scheme and authority of each request.
+	Origin string
+	// UserAgent is sent upstream in place of the client's.
+	UserAgent string
+	// Limits bound the JSON of responses. The zero value means the defaults.
+	Limits sanitize.Limits
+}
+
+// NewGateway checks the configuration and returns a Gateway.
+func NewGateway(c GatewayConfig) (*Gateway, error) {
+	switch {
+	case c.Policy == nil:
+		return nil, errors.New("making the gateway: no policy")
+	case c.Codec == nil:
+		return nil, errors.New("making the gateway: no pseudonyms")
+	case c.Links == nil:
+		return nil, errors.New("making the gateway: no link keys")
+	case c.Upstream == "":
+		return nil, errors.New("making the gateway: no upstream host")
+	case c.UserAgent == "":
+		return nil, errors.New("making the gateway: no user agent")
+	}
+	g := &Gateway{
+		policy:   c.Policy,
+		codec:    c.Codec,
+		links:    c.Links,
+		upstream: strings.ToLower(c.Upstream),
+		origin:   strings.TrimSuffix(c.Origin, "/"),
+		agent:    c.UserAgent,
+	}
+	g.pool.New = func() any { return sanitize.New(c.Limits) }
+	return g, nil
+}

@@ -1,0 +1,62 @@
+package extproc
+
+import (
+	"mime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// hopByHop are response header fields that belong to the connection: Envoy
+// writes its own, and its mutation rules keep us from touching them.
+var hopByHop = map[string]bool{"connection": true, "transfer-encoding": true, "keep-alive": true, "upgrade": true}
+
+// isJSON says whether a content type is application/json, whatever its
+// parameters: the upstream sends several (odata.metadata, streaming, charset).
+func isJSON(contentType string) bool {
+	t, params, err := mime.ParseMediaType(contentType)
+	if err != nil || t != "application/json" {
+		return false
+	}
+	charset, ok := params["charset"]
+	return !ok || strings.EqualFold(charset, "utf-8")
+}
+
+// retryAfterOf reads a Retry-After header given in seconds, capped at a day.
+func retryAfterOf(headers []Header) time.Duration {
+	for _, h := range headers {
+		if h.Name != "retry-after" {
+			continue
+		}
+		seconds, err := strconv.Atoi(strings.TrimSpace(h.Value))
+		if err == nil && seconds > 0 {
+			return min(time.Duration(seconds)*time.Second, 24*time.Hour)
+		}
+	}
+	return 0
+}
+
+// headerMap joins repeated fields as RFC 9110, section 5.3 allows.
+func headerMap(headers []Header) map[string]string {
+	m := make(map[string]string, len(headers))
+	for _, h := range headers {
+		if strings.HasPrefix(h.Name, ":") {
+			continue
+		}
+		if v, ok := m[h.Name]; ok {
+			m[h.Name] = v + ", " + h.Value
+			continue
+		}
+		m[h.Name] = h.Value
+	}
+	return m
+}
+
+// parseStatus reads the :status pseudo-header; 0 is no status, which is refused.
+func parseStatus(value string) int {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 100 || n > 999 {
+		return 0
+	}
+	return n
+}

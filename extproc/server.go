@@ -1,0 +1,97 @@
+package extproc
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+)
+
+// TokenSource gives the access token that a connector's requests carry. It is
+// asked on the request path, so it must answer from memory where it can and
+// stop waiting when ctx ends. An error that has a method RetryAfter()
+// time.Duration tells the client when to come back.
+type TokenSource interface {
+	Token(ctx context.Context, connector string) (string, error)
+}
+
+// ServerConfig is what NewServer needs.
+type ServerConfig struct {
+	Gateway *Gateway
+	Tokens  TokenSource
+	Log     *slog.Logger
+	Metrics *Metrics
+	// RequestTimeout bounds the decision of a request, waiting for a token
+	// included. It must be below Envoy's message_timeout, so that the client gets
+	// our answer. Zero means 4 seconds.
+	RequestTimeout time.Duration
+	// IdleTimeout ends an exchange in which neither side sent a message for this
+	// long: Envoy has no such timer in mode FULL_DUPLEX_STREAMED. Zero means 2 minutes.
+	IdleTimeout time.Duration
+}
+
+// Server is the ext_proc service.
+type Server struct {
+	extprocv3.UnimplementedExternalProcessorServer
+	config ServerConfig
+}
+
+// NewServer checks the configuration and returns the service.
+func NewServer(c ServerConfig) (*Server, error) {
+	if c.Gateway == nil || c.Tokens == nil || c.Log == nil || c.Metrics == nil {
+		return nil, errors.New("making the processor: gateway, tokens, log and metrics are required")
+	}
+	if c.RequestTimeout == 0 {
+		c.RequestTimeout = 4 * time.Second
+	}
+	if c.IdleTimeout == 0 {
+		c.IdleTimeout = 2 * time.Minute
+	}
+	return &Server{config: c}, nil
+}
+
+// NewGRPC returns a gRPC server with the service registered, set up for Envoy as
+// its only client. No stats handler or tracing interceptor may be added: gRPC
+// would then read messages after they were sent.
+func (s *Server) NewGRPC() *grpc.Server {
+	const window = 256 << 10 // as in Envoy's cluster, see package envoy
+	g := grpc.NewServer(
+		grpc.InitialWindowSize(window),
+		grpc.InitialConnWindowSize(4*window),
+		grpc.MaxRecvMsgSize(8<<20), // Envoy sends what it read at once: up to 1 MiB seen
+		// Envoy pings to notice a stopped processor; the default policy would
+		// answer frequent pings with GOAWAY.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
+	)
+	extprocv3.RegisterExternalProcessorServer(g, s)
+	return g
+}
+
+// Process handles one exchange. It returns nil only after Envoy has ended the
+// stream: on a clean end from our side Envoy would let the rest of the exchange
+// pass as it is, whatever its failure mode (external_processor.proto, and tried).
+func (s *Server) Process(g extprocv3.ExternalProcessor_ProcessServer) error {
+	st := &stream{server: s, grpc: g, exchange: s.config.Gateway.NewExchange(), idle: time.NewTimer(s.config.IdleTimeout)}
+	defer st.idle.Stop()
+	done := make(chan error, 1)
+	go func() {
+		err := st.run()
+		st.close(err)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-st.idle.C:
+		// Returning ends the stream, which fails the Recv or Send that run
+		// hangs in; run then closes the exchange.
+		s.config.Metrics.stalled()
+		return status.Error(codes.DeadlineExceeded, "ending the exchange: no message for the idle timeout")
+	}
+}

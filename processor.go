@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/graphveil/graphveil/auth"
+	"github.com/graphveil/graphveil/extproc"
+	"github.com/graphveil/graphveil/extproc/pseudonym"
+	"github.com/graphveil/graphveil/policy"
+)
+
+// processor is a running external processor with all that it needs.
+type processor struct {
+	config *Config
+	log    *slog.Logger
+	engine *policy.Engine
+	tokens *auth.Manager
+	grpc   *grpc.Server
+	health *health.Server
+	admin  *http.Server
+	// adminURL is where /healthz, /readyz and /metrics are.
+	adminURL string
+	// failed receives the error of a part that stopped by itself.
+	failed   chan error
+	draining atomic.Bool
+	cancel   context.CancelFunc
+}
+
+// startProcessor starts listening at once; ready comes later. The processor
+// runs until drain, not until ctx ends.
+func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (*processor, error) {
+	engine, err := policy.NewEngine(ctx, config.policy(), log)
+	if err != nil {
+		return nil, err
+	}
+	gateway, err := newGateway(config, engine.Current)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := auth.New(config.Tokens, log)
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newTokenCollector(tokens))
+	server, err := extproc.NewServer(extproc.ServerConfig{
+		Gateway: gateway, Tokens: tokens, Log: log, Metrics: extproc.NewMetrics(registry),
+		RequestTimeout: config.Processor.RequestTimeout, IdleTimeout: config.Processor.IdleTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listen(config.Processor.Listen)
+	if err != nil {
+		return nil, err
+	}
+	adminListener, err := net.Listen("tcp", config.Processor.Admin)
+	if err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("listening on processor.admin: %w", err)
+	}
+
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p := &processor{
+		config: config, log: log, engine: engine, tokens: tokens, cancel: cancel,
+		grpc: server.NewGRPC(), health: health.NewServer(), failed: make(chan error, 4),
+		adminURL: "http://" + adminListener.Addr().String(),
+	}
+	healthpb.RegisterHealthServer(p.grpc, p.health)
+	p.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
+	p.admin = newAdmin(p, registry)
+
+	reloads := newReloadMetrics(registry)
+	engine.OnReload(reloads.observe)
+	go p.watch("watching the policy", func() error { return engine.Watch(run) })
+	go tokens.Run(run)
+	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
+	go p.watch("serving the admin endpoint", func() error { return p.admin.Serve(adminListener) })
+	go p.reportReady(run)
+
+	s := engine.Current()
+	log.Info("processor listening", "listen", config.Processor.Listen, "admin", p.adminURL, "policy", s.Revision(), "endpoints", len(s.Endpoints()))
+	return p, nil
+}
+
+// newGateway makes what exchanges share: the serve path and the offline
+// commands use the same.
+func newGateway(config *Config, current func() *policy.Snapshot) (*extproc.Gateway, error) {
+	keys, linkKeys, err := config.Pseudonyms.keys()
+	if err != nil {
+		return nil, err
+	}
+	codec, err := pseudonym.New(keys)
+	if err != nil {
+		return nil, err
+	}
+	links, err := pseudonym.NewLinks(linkKeys...)
+	if err != nil {
+		return nil, err
+	}
+	return extproc.NewGateway(extproc.GatewayConfig{
+		Policy: current, Codec: codec, Links: links,
+		Upstream: config.Envoy.UpstreamHost(), Origin: config.Processor.Origin, UserAgent: userAgent(),
+	})
+}
+
+func (c *Config) policy() policy.Config {
+	return policy.Config{Paths: c.Policy.Paths, Settings: c.Policy.Options}
+}
+
+// watch runs a part and reports its unexpected end.
+func (p *processor) watch(doing string, run func() error) {
+	err := run()
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) || p.draining.Load() {
+		return
+	}
+	p.failed <- fmt.Errorf("%s: %w", doing, err)
+}
+
+// ready says why the processor is not ready, or nil. The policy is compiled
+// before anything listens.
+func (p *processor) ready() error {
+	if p.draining.Load() {
+		return errors.New("draining")
+	}
+	return p.tokens.Ready()
+}
+
+// reportReady keeps the gRPC health service in step with ready.
+func (p *processor) reportReady(ctx context.Context) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	serving := false
+	for {
+		if now := p.ready() == nil; now != serving && !p.draining.Load() {
+			serving = now
+			status := healthpb.HealthCheckResponse_NOT_SERVING
+			if now {
+				status = healthpb.HealthCheckResponse_SERVING
+				p.log.Info("processor ready")
+			}
+			p.health.SetServingStatus("", status)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// drain takes readiness away, lets exchanges in flight end within
+// processor.drain_timeout, and stops. An exchange that is still open then ends
+// with an error, never cleanly.
+func (p *processor) drain() {
+	p.draining.Store(true)
+	p.health.Shutdown()
+	p.log.Info("draining")
+	done := make(chan struct{})
+	go func() {
+		p.grpc.GracefulStop()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(p.config.Processor.DrainTimeout):
+		p.log.Warn("ending exchanges that are still open after processor.drain_timeout")
+		p.grpc.Stop()
+	}
+	p.cancel()
+	p.admin.Close()
+	p.log.Info("stopped")
+}
+
+// listen opens a Unix socket for a path, TCP for host:port. A socket file that
+// nobody listens on is replaced; its folder must exist. The socket is
+// accessible to owner and group only.
+func listen(address string) (net.Listener, error) {
+	if !strings.ContainsAny(address, "/") {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("listening on processor.listen: %w", err)
+		}
+		return l, nil
+	}
+	if conn, err := net.DialTimeout("unix", address, time.Second); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("listening on processor.listen: another process serves %s", address)
+	}
+	if err := os.Remove(address); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("replacing the old socket of processor.listen: %w", err)
+	}
+	l, err := net.Listen("unix", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening on processor.listen: %w\nhint: the folder %s must exist and be writable", err, filepath.Dir(address))
+	}
+	if err := os.Chmod(address, 0o660); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("restricting the socket of processor.listen: %w", err)
+	}
+	return l, nil
+}

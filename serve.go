@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func newServe() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the processor beside an Envoy that is run elsewhere",
+		Long: `Run the external processor: gRPC on processor.listen (a Unix socket by default)
+for Envoy, and /healthz, /readyz and /metrics on processor.admin.
+
+It is ready once the policy is compiled and the first access token of every
+connector is held. A changed policy folder is loaded within a second; one that
+does not load leaves the old one in force. SIGTERM takes readiness away, lets
+exchanges in flight end (processor.drain_timeout), then exits.
+
+The Envoy side of the configuration comes from 'graphveil envoy config'.
+'graphveil run' starts both.`,
+		Example: `  graphveil serve --config /etc/graphveil/graphveil.yaml`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), file)
+		},
+	}
+	configFlag(c, &file)
+	return c
+}
+
+func configFlag(c *cobra.Command, file *string) {
+	c.Flags().StringVarP(file, "config", "c", "", "configuration `file` (YAML); deploy/graphveil.yaml documents every key")
+}
+
+func serve(ctx context.Context, file string) error {
+	config, err := readConfig(file)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	log, err := config.Log.logger(os.Stderr)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	p, err := startProcessor(ctx, config, log)
+	if err != nil {
+		return fmt.Errorf("starting the processor: %w", err)
+	}
+	select {
+	case <-ctx.Done():
+		p.drain()
+		return nil
+	case err := <-p.failed:
+		p.drain()
+		return err
+	}
+}
