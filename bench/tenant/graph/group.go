@@ -1,0 +1,336 @@
+package graph
+
+// team is group i.
+type team struct {
+	s *Server
+	i int
+}
+
+var topics = []string{"All Employees", "Finance", "Works Council", "Project Aurora", "Leadership", "Sales EMEA", "Recruiting", "Legal", "Platform",
+	"Payroll", "Night Shift", "Book Club", "Alumni"}
+
+func (g *team) topic() string { return topics[g.i%len(topics)] }
+
+// appendName writes the display name. A group is named by its owner, so it bears the canary of people.
+func (g *team) appendName(b []byte) []byte {
+	b = append(b, g.topic()...)
+	if round := g.i / len(topics); round > 0 {
+		b = appendInt(append(b, ' '), round+1)
+	}
+	return appendMark(b, g.s.cfg.Canary)
+}
+
+func (g *team) appendNickname(b []byte) []byte {
+	b = appendInt(append(b, "team"...), g.i)
+	return append(b, g.s.cfg.Canary...)
+}
+
+func (g *team) appendMail(b []byte) []byte {
+	return append(append(g.appendNickname(b), '@'), g.s.cfg.Domain...)
+}
+
+func (g *team) mailEnabled() bool { return g.i%4 != 3 }
+
+func teamText(write func(*team, []byte) []byte) func(*team, []byte) []byte {
+	return func(g *team, b []byte) []byte { return append(write(g, append(b, '"')), '"') }
+}
+
+func teamWritten(n, words int) func(*team, []byte) []byte {
+	return func(g *team, b []byte) []byte {
+		d := g.s.keys.dice(kindGroup, g.i, n)
+		b = appendSentence(append(b, '"'), &d, words)
+		return append(appendMark(b, g.s.cfg.Canary), '"')
+	}
+}
+
+func teamGUID(n kind) func(*team, []byte) []byte {
+	return func(g *team, b []byte) []byte {
+		return append(g.s.keys.appendGUID(append(b, '"'), n, uint64(g.i)), '"')
+	}
+}
+
+// groupTable has the structural properties of microsoft.graph.group in v1.0; the second list only by $select.
+// Source: the v1.0 CSDL and group-get of the Graph reference.
+var groupTable = newTable("microsoft.graph.group",
+	[]property[team]{
+		{"id", teamGUID(kindGroup)},
+		{"deletedDateTime", raw[team](`null`)},
+		{"classification", teamWritten(1, 1)},
+		{"createdDateTime", raw[team](`"2024-05-14T09:30:12Z"`)},
+		{"description", teamWritten(2, 9)},
+		{"displayName", teamText((*team).appendName)},
+		{"expirationDateTime", raw[team](`null`)},
+		{"groupTypes", (*team).groupTypes},
+		{"isAssignableToRole", raw[team](`null`)},
+		{"mail", (*team).mail},
+		{"mailEnabled", func(g *team, b []byte) []byte { return appendBool(b, g.mailEnabled()) }},
+		{"mailNickname", teamText((*team).appendNickname)},
+		{"membershipRule", (*team).membershipRule},
+		{"membershipRuleProcessingState", (*team).membershipRuleProcessingState},
+		{"onPremisesDomainName", raw[team](`null`)},
+		{"onPremisesLastSyncDateTime", raw[team](`"2026-08-03T02:00:41Z"`)},
+		{"onPremisesNetBiosName", func(g *team, b []byte) []byte {
+			return append(append(append(b, `"CORP`...), g.s.cfg.OrgCanary...), '"')
+		}},
+		{"onPremisesSamAccountName", teamText((*team).appendNickname)},
+		{"onPremisesSecurityIdentifier", teamSID(domainSID)},
+		{"onPremisesSyncEnabled", raw[team](`null`)},
+		{"preferredDataLocation", raw[team](`"EUR"`)},
+		{"preferredLanguage", raw[team](`null`)},
+		{"proxyAddresses", (*team).proxyAddresses},
+		{"renewedDateTime", raw[team](`"2026-01-09T09:30:12Z"`)},
+		{"resourceBehaviorOptions", raw[team](`["WelcomeEmailDisabled"]`)},
+		{"resourceProvisioningOptions", raw[team](`["Team"]`)},
+		{"securityEnabled", func(g *team, b []byte) []byte { return appendBool(b, !g.mailEnabled()) }},
+		{"securityIdentifier", teamSID(cloudSID)},
+		{"theme", raw[team](`"Teal"`)},
+		{"visibility", raw[team](`"Private"`)},
+		{"onPremisesProvisioningErrors", (*team).provisioningErrors},
+		{"serviceProvisioningErrors", (*team).serviceErrors},
+	},
+	[]property[team]{
+		{"accessType", raw[team](`"private"`)},
+		{"allowExternalSenders", raw[team](`false`)},
+		{"assignedLabels", (*team).assignedLabels},
+		{"assignedLicenses", raw[team](`[{"disabledPlans":["11651c23-8f52-4ba6-9d3f-8e0f7ef0c3a1"],"skuId":"6fd2c87f-b296-42f0-b197-1e91e994b900"}]`)},
+		{"autoSubscribeNewMembers", raw[team](`true`)},
+		{"hasMembersWithLicenseErrors", raw[team](`false`)},
+		{"hideFromAddressLists", raw[team](`false`)},
+		{"hideFromOutlookClients", raw[team](`false`)},
+		{"infoCatalogs", raw[team](`["bookable"]`)},
+		{"isArchived", raw[team](`false`)},
+		{"isFavorite", raw[team](`false`)},
+		{"isManagementRestricted", raw[team](`false`)},
+		{"isSubscribedByMail", raw[team](`true`)},
+		{"licenseProcessingState", raw[team](`{"state":"ProcessingComplete"}`)},
+		{"onPremisesExtensionAttributes", (*team).extensionAttributes},
+		{"organizationId", func(g *team, b []byte) []byte { return append(append(append(b, '"'), g.s.cfg.TenantID...), '"') }},
+		{"uniqueName", teamText((*team).appendNickname)},
+		{"unseenConversationsCount", raw[team](`2`)},
+		{"unseenCount", raw[team](`5`)},
+		{"unseenMessagesCount", raw[team](`3`)},
+		{"welcomeMessageEnabled", raw[team](`true`)},
+	})
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, `true`...)
+	}
+	return append(b, `false`...)
+}
+
+func (g *team) groupTypes(b []byte) []byte {
+	if g.mailEnabled() {
+		return append(b, `["Unified"]`...)
+	}
+	return append(b, `["DynamicMembership"]`...)
+}
+
+func (g *team) mail(b []byte) []byte {
+	if !g.mailEnabled() {
+		return append(b, `null`...)
+	}
+	return append(g.appendMail(append(b, '"')), '"')
+}
+
+func (g *team) membershipRule(b []byte) []byte {
+	if g.mailEnabled() {
+		return append(b, `null`...)
+	}
+	p := g.s.person(g.i % g.s.cfg.Users)
+	b = append(b, `"user.mail -eq \"`...)
+	return append(p.appendMail(b), `\""`...)
+}
+
+func (g *team) membershipRuleProcessingState(b []byte) []byte {
+	if g.mailEnabled() {
+		return append(b, `null`...)
+	}
+	return append(b, `"On"`...)
+}
+
+func teamSID(root string) func(*team, []byte) []byte {
+	return func(g *team, b []byte) []byte {
+		d := g.s.keys.dice(kindGroup, g.i, 3)
+		b = append(append(b, '"'), root...)
+		for range 4 {
+			b = appendInt(append(b, '-'), d.below(1<<32))
+		}
+		return append(b, '"')
+	}
+}
+
+func (g *team) proxyAddresses(b []byte) []byte {
+	if !g.mailEnabled() {
+		return append(b, `[]`...)
+	}
+	b = append(g.appendMail(append(b, `["SMTP:`...)), `","smtp:`...)
+	return append(g.appendMail(b), `"]`...)
+}
+
+func (g *team) provisioningErrors(b []byte) []byte {
+	if g.i%3 != 0 {
+		return append(b, `[]`...)
+	}
+	b = append(b, `[{"category":"PropertyConflict","occurredDateTime":"2026-02-11T06:30:00Z","propertyCausingError":"ProxyAddresses","value":"SMTP:`...)
+	return append(g.appendMail(b), `"}]`...)
+}
+
+func (g *team) serviceErrors(b []byte) []byte {
+	if g.i%3 != 0 {
+		return append(b, `[]`...)
+	}
+	b = append(b, `[{"@odata.type":"#microsoft.graph.serviceProvisioningXmlError","createdDateTime":"2026-02-11T06:30:00Z","isResolved":false,"serviceInstance":"exchange/eurprd04","errorDetail":"<Error><Owner>`...)
+	return append(g.appendMail(b), `</Owner></Error>"}]`...)
+}
+
+func (g *team) assignedLabels(b []byte) []byte {
+	b = append(b, `[{"labelId":"`...)
+	b = g.s.keys.appendGUID(b, kindSecret, uint64(g.i)<<8)
+	b = append(b, `","displayName":`...)
+	return append(teamWritten(4, 2)(g, b), `}]`...)
+}
+
+func (g *team) extensionAttributes(b []byte) []byte {
+	for n := range 15 {
+		separator := `,"extensionAttribute`
+		if n == 0 {
+			separator = `{"extensionAttribute`
+		}
+		b = append(appendInt(append(b, separator...), n+1), `":`...)
+		b = teamWritten(20+n, 2)(g, b)
+	}
+	return append(b, '}')
+}
+
+func (s *Server) columnsOfGroups() map[string]column {
+	text := func(write func(*team, []byte) []byte) column {
+		return column{quoted, func(i int) string { return string(write(&team{s, i}, nil)) }}
+	}
+	return map[string]column{
+		"id":           {quoted, s.GroupID},
+		"displayname":  text((*team).appendName),
+		"mail":         text((*team).appendMail),
+		"mailnickname": text((*team).appendNickname),
+		"mailenabled":  {boolean, func(i int) string { g := team{s, i}; return string(appendBool(nil, g.mailEnabled())) }},
+	}
+}
+
+func (s *Server) listGroups(a *answer, t *target, q *query) *problem {
+	l := &listing{target: t, context: "groups" + contextFields(q), total: s.cfg.Groups}
+	l.person = func(i int) string { return string((&team{s, i}).appendMail(nil)) }
+	if p := s.arrange(l, q, s.columnsOfGroups(), "groups", "displayname"); p != nil {
+		return p
+	}
+	chosen, p := groupTable.choose(q.fields)
+	if p != nil {
+		return p
+	}
+	l.record = func(b []byte, i int) []byte { return append(chosen.append(append(b, '{'), &team{s, i}), '}') }
+	return s.list(a, q, l)
+}
+
+func (s *Server) getGroup(a *answer, t *target, q *query) *problem {
+	i, p := s.group(t)
+	if p != nil {
+		return p
+	}
+	chosen, p := groupTable.choose(q.fields)
+	if p != nil {
+		return p
+	}
+	a.entity("groups"+contextFields(q), func(b []byte) []byte { return chosen.append(b, &team{s, i}) })
+	return nil
+}
+
+// memberUser returns user k of group g; the users of a group are neighbours, so nobody is twice in one.
+func (s *Server) memberUser(g, k int) int {
+	d := s.keys.dice(kindGroup, g, 5)
+	return (d.below(s.cfg.Users) + k) % s.cfg.Users
+}
+
+// memberUsers is how many users a group has.
+func (s *Server) memberUsers(g int) int {
+	if g == 0 {
+		return s.cfg.Users
+	}
+	d := s.keys.dice(kindGroup, g, 6)
+	return min(3+d.below(60), s.cfg.Users)
+}
+
+// listMembers answers both /members, where a group, a device and a contact follow the users, and the cast to users.
+func (s *Server) listMembers(a *answer, t *target, q *query, roles []string) *problem {
+	g, p := s.group(t)
+	if p != nil {
+		return p
+	}
+	people := s.memberUsers(g)
+	l := &listing{target: t, context: "users" + contextFields(q), total: people}
+	l.person = func(k int) string { return s.UserPrincipalName(s.memberUser(g, k)) }
+	if q.filter != "" || q.orderBy != "" {
+		return badQuery("$filter '%s' and $orderby '%s' are not supported on members.", q.filter, q.orderBy)
+	}
+	chosen, p := s.chooseUser(&query{fields: q.fields}, true, true)
+	if p != nil {
+		return p
+	}
+	// Without a user permission, members are known by type and id only.
+	visible := holds(roles, "User.Read.All", "User.ReadBasic.All", "Directory.Read.All")
+	if !visible {
+		chosen, _ = chosen.mask([]string{"id"})
+	} else if !holds(roles, "User.Read.All", "Directory.Read.All") {
+		chosen, _ = chosen.mask(basicProperties)
+	}
+	if t.resource == memberUsers {
+		l.record = func(b []byte, k int) []byte {
+			p := s.person(s.memberUser(g, k))
+			return append(chosen.append(append(b, '{'), &p), '}')
+		}
+		return s.list(a, q, l)
+	}
+	l.context, l.total = "directoryObjects"+contextFields(q), people+3
+	l.record = func(b []byte, k int) []byte {
+		if k >= people {
+			return s.appendThing(b, g, k-people, visible)
+		}
+		p := s.person(s.memberUser(g, k))
+		return append(chosen.append(append(b, `{"@odata.type":"#microsoft.graph.user",`...), &p), '}')
+	}
+	return s.list(a, q, l)
+}
+
+// appendThing writes a member that is no user: a nested group, a device, a contact.
+func (s *Server) appendThing(b []byte, g, which int, visible bool) []byte {
+	p := s.person(s.memberUser(g, 0))
+	switch which {
+	case 0:
+		nested := &team{s, (g + 1) % s.cfg.Groups}
+		chosen := groupTable.properties[:groupTable.standard]
+		b = append(b, `{"@odata.type":"#microsoft.graph.group",`...)
+		if !visible {
+			chosen = chosen[:1]
+		}
+		return append(selection[team](chosen).append(b, nested), '}')
+	case 1:
+		b = append(b, `{"@odata.type":"#microsoft.graph.device","id":"`...)
+		b = append(s.keys.appendGUID(b, kindDevice, uint64(g)), '"')
+		if visible {
+			b = s.keys.appendGUID(append(b, `,"deviceId":"`...), kindSecret, uint64(g)<<16)
+			b = p.appendLocal(append(b, `","displayName":"LAPTOP-`...))
+			b = append(b, `","operatingSystem":"Windows","operatingSystemVersion":"10.0.26100.4061","isCompliant":true,"accountEnabled":true,"physicalIds":["[HWID]:h:`...)
+			b = append(p.appendLocal(b), `"]`...)
+		}
+	default:
+		b = append(b, `{"@odata.type":"#microsoft.graph.orgContact","id":"`...)
+		b = append(s.keys.appendGUID(b, kindContact, uint64(g)), '"')
+		if visible {
+			b = p.appendDisplayName(append(b, `,"displayName":"`...))
+			b = p.givenName(append(b, `","givenName":`...))
+			b = p.surname(append(b, `,"surname":`...))
+			b = privateMail(&p, append(b, `,"mail":`...))
+			b = p.appendPhone(append(b, `,"phones":[{"type":"mobile","number":"`...), 1)
+			b = append(b, `"}]`...)
+		}
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,138 @@
+package graph
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// query is the parsed query string. Option names are compared without case and without "$" (graph-facts: the prefix is optional).
+type query struct {
+	top      int // 0 when absent
+	skip     int
+	token    string // $skiptoken
+	fields   []string
+	filter   string
+	orderBy  string
+	count    bool
+	eventual bool // ConsistencyLevel: eventual
+	text     bool // Prefer: outlook.body-content-type="text"
+	options  []option
+}
+
+// option is one name=value pair as it was written, with its plain name.
+type option struct{ name, raw string }
+
+func badQuery(format string, args ...any) *problem {
+	return &problem{status: http.StatusBadRequest, code: "BadRequest", message: fmt.Sprintf(format, args...)}
+}
+
+func parseQuery(r *http.Request, t *target) (*query, *problem) {
+	q := &query{eventual: strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual")}
+	seen := map[string]bool{}
+	for raw := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if raw == "" {
+			continue
+		}
+		rawName, rawValue, _ := strings.Cut(raw, "=")
+		written, err := url.QueryUnescape(rawName)
+		if err != nil {
+			return nil, badQuery("Malformed query string.")
+		}
+		value, err := url.QueryUnescape(rawValue)
+		if err != nil {
+			return nil, badQuery("Malformed query string.")
+		}
+		name := strings.ToLower(strings.TrimPrefix(written, "$"))
+		if seen[name] {
+			return nil, badQuery("Query option '%s' was specified more than once, but it must be specified at most once.", written)
+		}
+		seen[name] = true
+		q.options = append(q.options, option{name: name, raw: raw})
+		if p := q.set(t, name, written, value); p != nil {
+			return nil, p
+		}
+	}
+	return q, q.prefer(r, t)
+}
+
+func (q *query) set(t *target, name, written, value string) *problem {
+	pages := map[string]bool{"top": true, "count": true, "filter": true, "orderby": true, "skip": t.outlook(), "skiptoken": !t.outlook()}
+	switch {
+	case name == "select":
+		for field := range strings.SplitSeq(value, ",") {
+			q.fields = append(q.fields, strings.TrimSpace(field))
+		}
+		return nil
+	case t.single() || !pages[name]:
+		switch name {
+		case "top", "count", "filter", "orderby", "skip", "skiptoken", "expand", "search":
+			return badQuery("The query option '%s' with value '%s' is not supported on this resource.", written, value)
+		}
+		if strings.HasPrefix(written, "$") && name != "format" {
+			return badQuery("The query parameter '%s' is not supported.", written)
+		}
+		return nil // Graph ignores parameters that it does not know.
+	}
+	var err error
+	switch name {
+	case "top":
+		q.top, err = strconv.Atoi(value)
+		if limit := t.maxPage(); err != nil || q.top < 1 || q.top > limit {
+			return &problem{status: http.StatusBadRequest, code: "Request_BadRequest",
+				message: fmt.Sprintf("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", value, limit)}
+		}
+	case "skip":
+		if q.skip, err = strconv.Atoi(value); err != nil || q.skip < 0 {
+			return badQuery("Invalid value '%s' for $skip query option found.", value)
+		}
+	case "count":
+		if q.count, err = strconv.ParseBool(value); err != nil {
+			return badQuery("Invalid value '%s' for $count query option found.", value)
+		}
+	case "filter":
+		q.filter = value
+	case "orderby":
+		q.orderBy = value
+	case "skiptoken":
+		q.token = value
+	}
+	return nil
+}
+
+// maxPage is the largest $top and page the usual page size (graph-facts: "Page sizes").
+func (t *target) maxPage() int {
+	if t.outlook() {
+		return 1000
+	}
+	return 999
+}
+
+func (t *target) page() int {
+	if t.outlook() {
+		return 10
+	}
+	return 100
+}
+
+func (q *query) prefer(r *http.Request, t *target) *problem {
+	for _, header := range r.Header.Values("Prefer") {
+		for preference := range strings.SplitSeq(header, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+			value = strings.Trim(value, `"`)
+			switch strings.ToLower(name) {
+			case "odata.maxpagesize":
+				if n, err := strconv.Atoi(value); err == nil && n >= 1 && q.top == 0 && !t.single() {
+					q.top = min(n, t.maxPage())
+				}
+			case "outlook.body-content-type":
+				q.text = strings.EqualFold(value, "text")
+			}
+		}
+	}
+	return nil
+}
+
+func lowerTrim(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

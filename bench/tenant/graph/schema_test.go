@@ -1,0 +1,148 @@
+package graph
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type schemaType struct {
+	Base       string
+	Properties map[string]schemaProperty
+}
+
+type schemaProperty struct{ Ref, Only string }
+
+// readSchema reads the documented types from ../shared beside the repository.
+func readSchema(t *testing.T) map[string]schemaType {
+	t.Helper()
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		if root == filepath.Dir(root) {
+			t.Fatal("no go.mod above the test")
+		}
+		root = filepath.Dir(root)
+	}
+	shared := filepath.Join(root, "..", "shared")
+	if _, err := os.Stat(shared); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the folder ../shared is absent")
+	}
+	data, err := os.ReadFile(filepath.Join(shared, "graph", "graph-schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct{ Types map[string]schemaType }
+	if err := json.Unmarshal(data, &schema); err != nil {
+		t.Fatal(err)
+	}
+	return schema.Types
+}
+
+// expect lists the v1.0 structural properties of a type as paths, those of complex types below their property.
+func expect(types map[string]schemaType, name, prefix string) (paths []string) {
+	for ; name != ""; name = types[name].Base {
+		for p, is := range types[name].Properties {
+			if is.Only == "beta" {
+				continue
+			}
+			paths = append(paths, prefix+p)
+			if is.Ref != "" {
+				paths = append(paths, expect(types, is.Ref, prefix+p+"/")...)
+			}
+		}
+	}
+	return paths
+}
+
+// collect adds the paths of all members of a value, lists being transparent.
+func collect(found map[string]bool, value any, prefix string) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			found[prefix+name] = true
+			collect(found, inner, prefix+name+"/")
+		}
+	case []any:
+		for _, inner := range v {
+			collect(found, inner, prefix)
+		}
+	}
+}
+
+// TestEveryDocumentedProperty asks for every property of each type, by its name in the schema, and wants to see each path, down to
+// the scalars, in some answer.
+func TestEveryDocumentedProperty(t *testing.T) {
+	types := readSchema(t)
+	s := open(t, Config{}, "h2")
+	mailbox := "/v1.0/users/" + s.UserID(0)
+	for _, test := range []struct {
+		name    string
+		targets []string
+	}{
+		{"user", []string{mailbox, "/v1.0/users/" + s.UserID(4)}},
+		{"group", []string{"/v1.0/groups", "/v1.0/groups/" + s.GroupID(1)}},
+		{"message", []string{mailbox + "/messages", mailbox + "/mailFolders/sentitems/messages"}},
+		{"mailboxSettings", []string{mailbox + "/mailboxSettings"}},
+		{"mailFolder", []string{mailbox + "/mailFolders"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			paths := expect(types, "microsoft.graph."+test.name, "")
+			if len(paths) < 7 {
+				t.Fatalf("the schema has %d properties of %s", len(paths), test.name)
+			}
+			var all []string
+			for _, path := range paths {
+				if !strings.Contains(path, "/") {
+					all = append(all, path)
+				}
+			}
+			found := map[string]bool{}
+			for _, target := range test.targets {
+				answer := s.object(target + "?$select=" + strings.Join(all, ","))
+				collect(found, answer, "")
+				collect(found, answer["value"], "")
+			}
+			for _, path := range slices.Sorted(slices.Values(paths)) {
+				if !found[path] {
+					t.Errorf("%s/%s is in no answer", test.name, path)
+				}
+			}
+		})
+	}
+}
+
+// TestNothingUndocumented: a property that the tables have and the schema does not is a mistake in the tables.
+func TestNothingUndocumented(t *testing.T) {
+	types := readSchema(t)
+	check := func(name string, has []string) {
+		paths := expect(types, "microsoft.graph."+name, "")
+		for _, p := range has {
+			if !slices.Contains(paths, p) {
+				t.Errorf("%s has no property %s", name, p)
+			}
+		}
+	}
+	check("user", propertyNames(userTable))
+	check("group", propertyNames(groupTable))
+	check("message", propertyNames(messageTable))
+	check("mailFolder", propertyNames(folderTable))
+	check("mailboxSettings", propertyNames(settingsTable))
+}
+
+func propertyNames[T any](t *table[T]) (list []string) {
+	for _, p := range t.properties {
+		list = append(list, p.name)
+	}
+	return list
+}
