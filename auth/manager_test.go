@@ -276,3 +276,28 @@ func TestHeldTokenCostsNothing(t *testing.T) {
 		t.Errorf("%v allocations for a held token, want 0", allocations)
 	}
 }
+
+// A caller can find no token, be late for the flight that brings one, and start the next.
+func TestLateFlightLooksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		m := w.manager()
+		w.wantToken(m, "entra_id", directoryApp)
+		a := m.applications["entra_id"]
+		if _, err := a.attempt(); err != nil {
+			t.Fatal(err)
+		}
+		if stats := w.entra.Stats(); stats.TokenRequests != 1 {
+			t.Errorf("%d token requests, want 1: there was a fresh token", stats.TokenRequests)
+		}
+		time.Sleep(time.Hour)
+		w.entra.Break(entra.Fault{Status: 500})
+		w.wantError(m, "entra_id", CodeUnavailable)
+		before := w.entra.Stats()
+		_, err := a.attempt()
+		w.checkError(err, CodeUnavailable)
+		if after := w.entra.Stats(); after.TokenRequests != before.TokenRequests {
+			t.Error("asked again at once after a failure")
+		}
+	})
+}
