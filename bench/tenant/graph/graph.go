@@ -105,6 +105,9 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// TenantID returns the directory id that the data names.
+func (s *Server) TenantID() string { return s.cfg.TenantID }
+
 // ServeHTTP answers one request: faults that replace the answer first, then the token, the target, the role, and the data.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.log.add(r)
