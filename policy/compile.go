@@ -1,0 +1,216 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+)
+
+// compiled is a policy that OPA has compiled and whose references resolve.
+type compiled struct {
+	sources  *sources
+	compiler *ast.Compiler
+	// modules are as parsed, by file name.
+	modules map[string]*ast.Module
+	// resolved are copies of the modules in which every reference is absolute
+	// but nothing else was rewritten yet.
+	resolved map[string]*ast.Module
+	// late are references that only the values of options and endpoints decide.
+	late []ast.Ref
+}
+
+// parse parses the sources; tests only where asked for.
+func (s *sources) parse(p *problems, withTests bool) map[string]*ast.Module {
+	modules := map[string]*ast.Module{}
+	for _, f := range s.files {
+		if f.test() && !withTests {
+			continue
+		}
+		if _, ok := modules[f.name]; ok {
+			p.add(&Error{Code: "parse_error", File: f.name, Message: "the file is given twice"})
+			continue
+		}
+		module, err := ast.ParseModuleWithOpts(f.name, string(f.text), ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities()})
+		if err != nil {
+			p.addOPA(f.name, err)
+			continue
+		}
+		if module == nil {
+			p.add(&Error{Code: "parse_error", File: f.name, Message: "the file is empty"})
+			continue
+		}
+		modules[f.name] = module
+		if !f.library && !f.test() {
+			p.checkPackage(module)
+		}
+	}
+	return modules
+}
+
+// checkPackage refuses packages that nothing would read, or that would change
+// the library. Tests may be in any package: they are not loaded to decide.
+func (p *problems) checkPackage(m *ast.Module) {
+	path := strings.TrimPrefix(m.Package.Path.String(), "data.")
+	parts := strings.Split(path, ".")
+	at := &Error{Code: "package_not_allowed", File: m.Package.Location.File, Line: m.Package.Location.Row}
+	switch {
+	case len(parts) == 3 && parts[0] == "graphveil" && parts[1] == "connectors":
+		return
+	case len(parts) >= 2 && parts[0] == "graphveil" && parts[1] == "custom":
+		return
+	case parts[0] == "graphveil" && len(parts) > 2 && parts[1] == "connectors":
+		at.Message = fmt.Sprintf("package %s is too deep: a connector is graphveil.connectors.<name>", path)
+	default:
+		at.Message = fmt.Sprintf("package %s has no meaning here", path)
+		at.Hint = "use graphveil.connectors.<name> for a connector, graphveil.custom for your own denials and what they need"
+	}
+	p.add(at)
+}
+
+// compile compiles modules in OPA's strict mode, with the schema of the input,
+// without builtins that reach out of the process.
+func (s *sources) compile(modules map[string]*ast.Module) (*compiled, error) {
+	c := &compiled{sources: s, modules: modules, resolved: map[string]*ast.Module{}}
+	var p problems
+	schemaSet, err := inputSchema()
+	if err != nil {
+		return nil, err
+	}
+	copies := map[string]*ast.Module{}
+	for name, m := range modules {
+		copies[name] = m.Copy()
+	}
+	c.compiler = ast.NewCompiler().
+		SetErrorLimit(0).
+		WithStrict(true).
+		WithCapabilities(capabilities()).
+		WithSchemas(schemaSet).
+		WithUseTypeCheckAnnotations(true).
+		WithPathConflictsCheck(func(path []string) (bool, error) { return lookup(s.data, path), nil }).
+		WithStageAfterID(ast.StageSetRuleTree, ast.CompilerStageDefinition{
+			Name:       "CheckDataReferences",
+			MetricName: "graphveil_check_data_references",
+			Stage: func(compiler *ast.Compiler) *ast.Error {
+				for name, m := range compiler.Modules {
+					c.resolved[name] = m.Copy()
+				}
+				c.checkReferences(&p)
+				return nil
+			},
+		})
+	c.compiler.Compile(copies)
+	if c.compiler.Failed() {
+		p.addOPA("", c.compiler.Errors)
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// addOPA takes over errors of OPA.
+func (p *problems) addOPA(file string, err error) {
+	list, ok := err.(ast.Errors)
+	if !ok {
+		p.add(&Error{Code: "parse_error", File: file, Message: err.Error()})
+		return
+	}
+	for _, e := range list {
+		own := &Error{Code: e.Code, File: file, Message: e.Message}
+		if e.Location != nil {
+			own.File, own.Line = e.Location.File, e.Location.Row
+		}
+		if e.Details != nil {
+			own.Hint = strings.Join(e.Details.Lines(), "; ")
+		}
+		p.add(own)
+	}
+}
+
+// capabilities are OPA's, without builtins that read the process or the network,
+// or whose result nobody can repeat.
+func capabilities() *ast.Capabilities {
+	c := ast.CapabilitiesForThisVersion()
+	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool {
+		return b.Name == "http.send" || b.Name == "opa.runtime" || b.Name == "uuid.rfc4122" ||
+			strings.HasPrefix(b.Name, "net.lookup") || strings.HasPrefix(b.Name, "rand.")
+	})
+	c.AllowNet = []string{}
+	return c
+}
+
+// inputSchema makes a typo such as input.requests an error of the compiler.
+func inputSchema() (*ast.SchemaSet, error) {
+	text, err := schemas.ReadFile("schemas/input.json")
+	if err != nil {
+		return nil, fmt.Errorf("reading the input schema: %w", err)
+	}
+	var schema any
+	if err := util.Unmarshal(text, &schema); err != nil {
+		return nil, fmt.Errorf("decoding the input schema: %w", err)
+	}
+	set := ast.NewSchemaSet()
+	set.Put(ast.SchemaRootRef, schema)
+	return set, nil
+}
+
+// lookup tells whether data has a value at path.
+func lookup(data map[string]any, path []string) bool {
+	var value any = data
+	for _, name := range path {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return false
+		}
+		if value, ok = object[name]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// baseData is the data that rules read: the data files and the settings, and
+// what else is given below graphveil.
+func (c *compiled) baseData(more map[string]ast.Value) (ast.Object, error) {
+	own := map[string]any{}
+	for name, value := range c.sources.data {
+		own[name] = value
+	}
+	graphveil := map[string]any{}
+	if given, ok := own["graphveil"].(map[string]any); ok {
+		maps.Copy(graphveil, given)
+	}
+	settings := c.sources.settings
+	if settings == nil {
+		settings = map[string]string{}
+	}
+	graphveil["settings"] = settings
+	own["graphveil"] = graphveil
+	value, err := ast.InterfaceToValue(own)
+	if err != nil {
+		return nil, fmt.Errorf("converting the data of the policy: %w", err)
+	}
+	root := value.(ast.Object)
+	inner := root.Get(ast.StringTerm("graphveil")).Value.(ast.Object)
+	for name, value := range more {
+		inner.Insert(ast.StringTerm(name), ast.NewTerm(value))
+	}
+	// Insert the changed object again: objects hash their members.
+	root.Insert(ast.StringTerm("graphveil"), ast.NewTerm(inner))
+	return root, nil
+}
+
+// decodeSchema reads one of the embedded schemas for documentation and tests.
+func decodeSchema(name string) (map[string]any, error) {
+	text, err := schemas.ReadFile("schemas/" + name + ".json")
+	if err != nil {
+		return nil, err
+	}
+	var schema map[string]any
+	return schema, json.Unmarshal(text, &schema)
+}

@@ -1,0 +1,386 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/graphveil/graphveil/policy/plan"
+)
+
+// endpoint is one compiled endpoint.
+type endpoint struct {
+	info     EndpointInfo
+	template template
+	// reversible holds the parameters that come as tokens.
+	reversible map[string]bool
+	// options are the query options by canonical name, as the policy spells them.
+	options map[string]string
+	// headers are the request headers that go upstream, in lower case, sorted.
+	headers []string
+	record  record
+	// source is the endpoint as the policy gave it; two connectors may serve the
+	// same.
+	source ast.Object
+	// contract is what data.graphveil.endpoints tells the decision.
+	contract ast.Value
+}
+
+// contract reads the endpoints of connectors.
+type contract struct {
+	*problems
+	c          *compiled
+	errorShape ast.Value
+}
+
+// value reads one value of a known type, or reports.
+func value[T ast.Value](p *problems, term *ast.Term, at position, want string) (T, bool) {
+	v, ok := term.Value.(T)
+	if !ok {
+		p.add(at.error("contract_error", fmt.Sprintf("expected %s, this is a %s", want, ast.ValueName(term.Value)), ""))
+	}
+	return v, ok
+}
+
+// object reads an object and reports every key that is not among known.
+func (k *contract) object(v ast.Value, at position, known ...string) (ast.Object, bool) {
+	object, ok := value[ast.Object](k.problems, ast.NewTerm(v), at, "an object")
+	if !ok {
+		return nil, false
+	}
+	for _, key := range sortedKeys(object) {
+		name, isString := key.Value.(ast.String)
+		if !isString || !slices.Contains(known, string(name)) {
+			k.add(at.at(key.Value).error("contract_error", fmt.Sprintf("there is no key %s here", key), cmpHint(didYouMean(string(name), known), "known are: "+strings.Join(known, ", "))))
+		}
+	}
+	return object, true
+}
+
+// strings reads a set of strings.
+func (k *contract) strings(term *ast.Term, at position) []string {
+	set, ok := value[ast.Set](k.problems, term, at, `a set, as {"a", "b"}`)
+	if !ok {
+		return nil
+	}
+	var names []string
+	set.Foreach(func(t *ast.Term) {
+		if s, ok := value[ast.String](k.problems, t, at, "a set of strings"); ok {
+			names = append(names, string(s))
+		}
+	})
+	slices.Sort(names)
+	return names
+}
+
+var methods = []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"}
+
+// endpoint compiles one endpoint. enabled is false if the policy switched it off.
+func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool) {
+	o, ok := k.object(v, at, "enabled", "methods", "path", "params", "query", "headers", "response", "error")
+	if !ok {
+		return nil, false
+	}
+	for _, key := range []string{"methods", "path", "response"} {
+		if o.Get(ast.StringTerm(key)) == nil {
+			k.add(at.error("contract_error", fmt.Sprintf("the key %q is missing", key), ""))
+			return nil, false
+		}
+	}
+	e = &endpoint{source: o, reversible: map[string]bool{}, options: map[string]string{}}
+	enabled = true
+	if t := o.Get(ast.StringTerm("enabled")); t != nil {
+		b, ok := value[ast.Boolean](k.problems, t, at.key("enabled"), "true or false")
+		enabled = ok && bool(b)
+	}
+	e.info.Methods = k.methods(o.Get(ast.StringTerm("methods")), at.key("methods"))
+	k.path(e, o.Get(ast.StringTerm("path")), at.key("path"))
+
+	response := o.Get(ast.StringTerm("response")).Value
+	e.info.Plan = k.compileShape(response, at.key("response"))
+	e.record = recordOf(e.info.Plan)
+	if t := o.Get(ast.StringTerm("error")); t != nil {
+		e.info.ErrorPlan = k.compileShape(t.Value, at.key("error"))
+	} else {
+		e.info.ErrorPlan = k.compileShape(k.errorShape, position{c: k.c, rule: errorShapePath})
+	}
+
+	data := map[string]any{
+		"methods": set(e.info.Methods),
+		"params":  k.params(e, o.Get(ast.StringTerm("params")), at.key("params")),
+		"query":   k.query(e, o.Get(ast.StringTerm("query")), at.key("query")),
+		"headers": k.headers(e, o.Get(ast.StringTerm("headers")), at.key("headers")),
+		"clear":   set(e.record.clear()),
+	}
+	contract, err := ast.InterfaceToValue(data)
+	if err != nil {
+		k.add(at.error("contract_error", err.Error(), ""))
+		return nil, false
+	}
+	e.contract = contract
+	return e, enabled
+}
+
+// set makes names the keys of an object: JSON has no sets, and Rego looks keys
+// up without a search.
+func set(names []string) map[string]any {
+	m := map[string]any{}
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
+}
+
+func (k *contract) methods(term *ast.Term, at position) []string {
+	names := k.strings(term, at)
+	if len(names) == 0 {
+		k.add(at.error("contract_error", "expected at least one method", ""))
+	}
+	for _, name := range names {
+		if !slices.Contains(methods, name) {
+			k.add(at.error("contract_error", fmt.Sprintf("there is no method %q", name), cmpHint(didYouMean(name, methods), "known are: "+strings.Join(methods, ", "))))
+		}
+	}
+	return names
+}
+
+func (k *contract) path(e *endpoint, term *ast.Term, at position) {
+	path, ok := value[ast.String](k.problems, term, at, "a string")
+	if !ok {
+		return
+	}
+	t, err := parseTemplate(string(path))
+	if err != nil {
+		k.add(at.error("contract_error", err.Error(), ""))
+		return
+	}
+	e.template, e.info.Path = t, t.String()
+}
+
+// params: each parameter of the path is an operation (keep or reversible),
+// {"values": set} or {"pattern": RE2}.
+func (k *contract) params(e *endpoint, term *ast.Term, at position) map[string]any {
+	rules := map[string]any{}
+	e.info.Params = map[string]string{}
+	var names []string
+	for _, s := range e.template {
+		if s.param {
+			names = append(names, s.text)
+		}
+	}
+	given := ast.NewObject()
+	if term != nil {
+		var ok bool
+		if given, ok = k.object(term.Value, at, names...); !ok {
+			return nil
+		}
+	}
+	for _, name := range names {
+		rule := given.Get(ast.StringTerm(name))
+		if rule == nil {
+			k.add(at.error("contract_error", fmt.Sprintf("the parameter {%s} has no rule", name), "say keep, reversible, {\"values\": ...} or {\"pattern\": ...}"))
+			continue
+		}
+		at := at.key(name)
+		o, ok := k.object(rule.Value, at, opKey, "values", "pattern")
+		if !ok {
+			continue
+		}
+		if o.Len() != 1 {
+			k.add(at.error("contract_error", "expected exactly one of an operation, values, pattern", ""))
+			continue
+		}
+		switch op := o.Get(ast.StringTerm(opKey)); {
+		case op == nil:
+			compiled := k.valueRule(o, at)
+			if values, ok := compiled["values"].([]any); ok {
+				for i := range values { // well-known names are compared without case
+					values[i] = strings.ToLower(values[i].(string))
+				}
+			}
+			rules[name], e.info.Params[name] = compiled, describeRule(compiled)
+		case op.Value.Compare(ast.String("keep")) == 0:
+			rules[name], e.info.Params[name] = map[string]any{"keep": true}, "keep"
+		case op.Value.Compare(ast.String("reversible")) == 0:
+			rules[name], e.info.Params[name] = map[string]any{"reversible": true}, "reversible"
+			e.reversible[name] = true
+		default:
+			k.add(at.error("contract_error", fmt.Sprintf("a parameter cannot be %s", op), "keep and reversible can"))
+		}
+	}
+	return rules
+}
+
+// valueRule reads {}, {"values": set} or {"pattern": RE2}.
+func (k *contract) valueRule(o ast.Object, at position) map[string]any {
+	rule := map[string]any{}
+	if t := o.Get(ast.StringTerm("values")); t != nil {
+		values := []any{}
+		for _, v := range k.strings(t, at.key("values")) {
+			values = append(values, v)
+		}
+		rule["values"] = values
+	}
+	if t := o.Get(ast.StringTerm("pattern")); t != nil {
+		pattern, ok := value[ast.String](k.problems, t, at.key("pattern"), "a string")
+		// The whole value must match, whatever the pattern anchors itself.
+		whole := `^(?:` + string(pattern) + `)$`
+		if _, err := regexp.Compile(whole); ok && err != nil {
+			k.add(at.key("pattern").error("contract_error", "the pattern does not compile: "+err.Error(), "patterns are RE2"))
+		}
+		rule["pattern"] = whole
+	}
+	if len(rule) > 1 {
+		k.add(at.error("contract_error", "expected values or pattern, not both", ""))
+	}
+	return rule
+}
+
+// describeRule is a value rule in words, for listings.
+func describeRule(rule map[string]any) string {
+	switch {
+	case rule["values"] != nil:
+		var values []string
+		for _, v := range rule["values"].([]any) {
+			values = append(values, v.(string))
+		}
+		return strings.Join(values, " | ")
+	case rule["pattern"] != nil:
+		return "matches " + rule["pattern"].(string)
+	case rule["max"] != nil:
+		return fmt.Sprintf("at most %d", rule["max"])
+	case rule["properties"] != nil:
+		return fmt.Sprintf("%d properties", len(rule["properties"].(map[string]any)))
+	}
+	return ""
+}
+
+// neverForwarded are request headers that belong to the connection, to Envoy or
+// to the token that the sidecar sets.
+var neverForwarded = []string{
+	"accept-encoding", "authorization", "connection", "content-length", "cookie", "expect", "forwarded", "host", "keep-alive",
+	"proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "via",
+}
+
+// headers: a set of names, or an object from name to value rule.
+func (k *contract) headers(e *endpoint, term *ast.Term, at position) map[string]any {
+	rules := map[string]any{}
+	if term == nil {
+		return rules
+	}
+	add := func(name string, rule map[string]any, at position) {
+		lower := foldASCII(name)
+		switch {
+		case !regexp.MustCompile("^[a-z0-9][a-z0-9_-]*$").MatchString(lower):
+			k.add(at.error("contract_error", fmt.Sprintf("%q is no header name", name), ""))
+		case slices.Contains(neverForwarded, lower) || strings.HasPrefix(lower, "x-envoy-") || strings.HasPrefix(lower, "x-forwarded-"):
+			k.add(at.error("contract_error", fmt.Sprintf("the header %s is never forwarded", name), ""))
+		case rules[lower] != nil:
+			k.add(at.error("contract_error", fmt.Sprintf("the header %s is there twice", name), "case does not count"))
+		default:
+			rules[lower] = rule
+			e.info.Headers = append(e.info.Headers, name)
+			e.headers = append(e.headers, lower)
+		}
+	}
+	if o, ok := term.Value.(ast.Object); ok {
+		for _, key := range sortedKeys(o) {
+			name, ok := value[ast.String](k.problems, key, at, "names that are strings")
+			if !ok {
+				continue
+			}
+			at := at.key(string(name))
+			if rule, ok := k.object(o.Get(key).Value, at, "values", "pattern"); ok {
+				add(string(name), k.valueRule(rule, at), at)
+			}
+		}
+	} else {
+		for _, name := range k.strings(term, at) {
+			add(name, map[string]any{}, at)
+		}
+	}
+	slices.Sort(e.headers)
+	return rules
+}
+
+// record is the shape of one item that an endpoint returns, seen as property
+// paths.
+type record struct {
+	// spelling is the path as the shape has it, by the path in lower case.
+	spelling map[string]string
+	// kept says for the path in lower case whether every spelling of it is kept.
+	kept map[string]bool
+}
+
+// recordOf finds the item: the elements of the top-level "value" array, which is
+// where OData puts a collection (OData JSON Format 4.01 section 14), or else the
+// whole body.
+func recordOf(p *plan.Plan) record {
+	r := record{spelling: map[string]string{}, kept: map[string]bool{}}
+	root := p.Root
+	if root != nil && root.Op == plan.Object {
+		if f := root.Object.Lookup([]byte("value")); f != nil && f.Node != nil && f.Node.Op == plan.Array {
+			root = f.Node.Items
+		}
+	}
+	r.collect(root, "")
+	return r
+}
+
+// collect adds what is below a node. Elements of arrays count as their
+// array: what a condition on them could tell, the response shows.
+func (r record) collect(n *plan.Node, path string) {
+	for n != nil && n.Op == plan.Array {
+		n = n.Items
+	}
+	if n == nil || n.Op != plan.Object {
+		return
+	}
+	for _, f := range n.Object.All() {
+		below := f.Name
+		if path != "" {
+			below = path + "/" + f.Name
+		}
+		inner := f.Node
+		for inner != nil && inner.Op == plan.Array {
+			inner = inner.Items
+		}
+		lower := foldASCII(below)
+		kept := inner != nil && inner.Op == plan.Keep
+		if before, twice := r.kept[lower]; twice {
+			kept = kept && before
+		} else {
+			r.spelling[lower] = below
+		}
+		r.kept[lower] = kept
+		r.collect(inner, below)
+	}
+}
+
+// spell gives a property path the spelling of the shape. A path that the shape
+// does not have comes in lower case.
+func (r record) spell(path string) string {
+	lower := foldASCII(path)
+	if known, ok := r.spelling[lower]; ok {
+		return known
+	}
+	return lower
+}
+
+// clear lists the paths that stay in clear.
+func (r record) clear() []string {
+	var paths []string
+	for lower, kept := range r.kept {
+		if kept {
+			paths = append(paths, r.spelling[lower])
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+func (r record) paths() []string { return slices.Sorted(maps.Values(r.spelling)) }

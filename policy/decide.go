@@ -1,0 +1,158 @@
+package policy
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+
+	"github.com/graphveil/graphveil/policy/odata"
+	"github.com/graphveil/graphveil/policy/plan"
+)
+
+// Decision is the answer for one request. The zero Decision denies.
+type Decision struct {
+	Allow bool
+	// Code is the most important of the reasons, without what follows ":". Empty
+	// if allowed.
+	Code string
+	// Reasons are all of them, sorted: code, or code:$option. They never hold a
+	// value of the request.
+	Reasons []string
+	// Connector and Endpoint are the ids of what decided.
+	Connector, Endpoint string
+	// Headers are the client's headers to forward; all others are stripped.
+	Headers []Header
+	// Query is what goes upstream after "?", encoded afresh from what was
+	// checked. Empty for none, and for a sealed link, which is forwarded itself.
+	Query string
+	// Plan rewrites a successful response, ErrorPlan an error.
+	Plan, ErrorPlan *plan.Plan
+	// Revision is the policy's.
+	Revision string
+}
+
+// Header is a header field, its name in lower case.
+type Header struct{ Name, Value string }
+
+// codes are what the library denies with, the most important first.
+var codes = []string{
+	codePolicyError, "path_not_allowed", "method_not_allowed", "id_not_allowed", "query_not_allowed", "query_malformed",
+	"query_value_not_allowed", "filter_property_not_allowed", "header_value_not_allowed", codeDeniedByPolicy,
+}
+
+const (
+	// codePolicyError: the policy did not give a decision. A mistake in it.
+	codePolicyError = "policy_error"
+	// codeDeniedByPolicy: a rule of graphveil.custom denies.
+	codeDeniedByPolicy = "denied_by_policy"
+)
+
+// Decide evaluates data.graphveil.decision. Whatever is not a well-formed
+// decision to allow denies: undefined, an error, another type, an unknown key,
+// a cancelled context.
+func (s *Snapshot) Decide(ctx context.Context, route Route, in Input) Decision {
+	d := Decision{Connector: route.Connector, Endpoint: route.Endpoint, Revision: s.revision}
+	if route.endpoint == nil {
+		return d.deny("path_not_allowed")
+	}
+	input, err := in.value(route)
+	if err != nil {
+		return d.deny(codePolicyError)
+	}
+	results, err := s.query.Eval(ctx, rego.EvalParsedInput(input))
+	if err != nil || len(results) != 1 || len(results[0].Expressions) != 1 {
+		return d.deny(codePolicyError)
+	}
+	allow, reasons, ok := readDecision(results[0].Expressions[0].Value)
+	switch {
+	case !ok || allow != (len(reasons) == 0):
+		return d.deny(codePolicyError)
+	case !allow:
+		return d.deny(reasons...)
+	}
+	if !in.Sealed {
+		var listed bool
+		if d.Query, listed = route.endpoint.renderQuery(in.Target.Options); !listed {
+			return d.deny(codePolicyError)
+		}
+	}
+	d.Allow = true
+	d.Plan, d.ErrorPlan = route.endpoint.info.Plan, route.endpoint.info.ErrorPlan
+	d.Headers = route.endpoint.forward(in.Headers)
+	return d
+}
+
+// readDecision reads {"allow": boolean, "reasons": set}.
+func readDecision(v any) (allow bool, reasons []string, ok bool) {
+	object, isObject := v.(ast.Object)
+	if !isObject || object.Len() != 2 {
+		return false, nil, false
+	}
+	allowTerm, reasonsTerm := object.Get(ast.InternedTerm("allow")), object.Get(ast.InternedTerm("reasons"))
+	if allowTerm == nil || reasonsTerm == nil {
+		return false, nil, false
+	}
+	b, isBool := allowTerm.Value.(ast.Boolean)
+	set, isSet := reasonsTerm.Value.(ast.Set)
+	if !isBool || !isSet {
+		return false, nil, false
+	}
+	set.Foreach(func(t *ast.Term) {
+		reason, _ := t.Value.(ast.String) // anything else becomes denied_by_policy
+		reasons = append(reasons, string(reason))
+	})
+	return bool(b), reasons, true
+}
+
+// reasonPattern is what a reason may look like. The second part names an option,
+// a header or a parameter.
+var reasonPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*(:[$@A-Za-z0-9_.-]{1,40})?$`)
+
+// deny fills a denial. Reasons that could carry values are replaced.
+func (d Decision) deny(reasons ...string) Decision {
+	for i, reason := range reasons {
+		if !reasonPattern.MatchString(reason) {
+			reasons[i] = codeDeniedByPolicy
+		}
+	}
+	slices.Sort(reasons)
+	d.Reasons = slices.Compact(reasons)
+	best := len(codes) - 1 // what the library does not know comes from custom rules
+	for _, reason := range d.Reasons {
+		code, _, _ := strings.Cut(reason, ":")
+		if i := slices.Index(codes, code); i >= 0 {
+			best = min(best, i)
+		}
+	}
+	d.Allow, d.Code = false, codes[best]
+	return d
+}
+
+// forward picks the headers that go upstream.
+func (e *endpoint) forward(headers map[string]string) []Header {
+	var forwarded []Header
+	for _, name := range e.headers {
+		if value, ok := headers[name]; ok {
+			forwarded = append(forwarded, Header{name, value})
+		}
+	}
+	return forwarded
+}
+
+// renderQuery writes the options as the policy spells their names. It reports
+// false for an option that the endpoint does not list.
+func (e *endpoint) renderQuery(options []odata.Option) (string, bool) {
+	var dst []byte
+	for _, o := range options {
+		name, ok := e.options[o.Name]
+		if !ok {
+			return "", false
+		}
+		dst = odata.AppendOption(dst, name, o.Value)
+	}
+	return string(dst), true
+}

@@ -1,0 +1,194 @@
+# METADATA
+# title: Decision
+# description: |
+#   Decides each request. `data.graphveil.endpoints` holds, for each connector and
+#   endpoint, what the connector wrote about methods, parameters, query and
+#   headers, in the form that activation checked and compiled; `input` is described
+#   by `policy/schemas/input.json`. A request is allowed when no reason speaks
+#   against it.
+package graphveil
+
+# METADATA
+# title: decision
+# description: |
+#   Whether the request may go upstream, and if not, why. Evaluated once for each
+#   request. Its schema is `policy/schemas/decision.json`.
+decision := {"allow": count(reasons) == 0, "reasons": reasons}
+
+# METADATA
+# title: reasons
+# description: |
+#   What speaks against the request, as `code` or `code:$option`. Names come from
+#   the endpoint or from the list of known options, never from the request.
+# scope: document
+reasons contains "path_not_allowed" if not _endpoint
+
+reasons contains "policy_error" if not _input_is_complete
+
+reasons contains "method_not_allowed" if not _endpoint.methods[input.request.method]
+
+# Path parameters.
+
+reasons contains sprintf("id_not_allowed:%s", [name]) if {
+	some name, rule in _endpoint.params
+	not _parameter_allowed(rule, input.endpoint.params[name])
+}
+
+# Query options: listed, parsed, and with a value that the rule allows.
+
+reasons contains _about("query_not_allowed", name) if {
+	some name, _ in input.request.query
+	not _endpoint.query[name]
+	not _from_the_upstream(name)
+}
+
+reasons contains _about("query_malformed", name) if {
+	some name in input.odata.malformed
+	_endpoint.query[name]
+}
+
+reasons contains _about("query_value_not_allowed", name) if {
+	some name, value in input.request.query
+	rule := _endpoint.query[name]
+	not _from_the_upstream(name)
+	not _value_allowed(rule, value)
+}
+
+reasons contains _about("query_value_not_allowed", name) if {
+	some name, rule in _endpoint.query
+	input.odata[name] > rule.max
+	not _from_the_upstream(name)
+}
+
+reasons contains "query_value_not_allowed:$select" if {
+	some path in input.odata.select
+	not _endpoint.query.select.properties[path]
+	_endpoint.query.select.properties
+}
+
+reasons contains "query_value_not_allowed:$expand" if {
+	some item in input.odata.expand
+	not _expansion_allowed(item)
+}
+
+# A filter or an order on a property that the response hides would tell it bit by
+# bit: by the number of results, by a next page, by the order.
+
+reasons contains "filter_property_not_allowed:$filter" if {
+	some path in input.odata.filter.properties
+	not _condition_allowed("filter", path)
+}
+
+reasons contains "filter_property_not_allowed:$filter" if input.odata.filter.lambdas
+
+reasons contains "filter_property_not_allowed:$orderby" if {
+	some order in input.odata.orderby
+	not _condition_allowed("orderby", order.property)
+}
+
+# Headers: others than these are not forwarded, so they need no reason.
+
+reasons contains sprintf("header_value_not_allowed:%s", [name]) if {
+	some name, rule in _endpoint.headers
+	value := input.request.headers[name]
+	not _header_allowed(rule, value)
+}
+
+# What the policy's author adds.
+
+reasons contains reason if some reason in data.graphveil.custom.deny
+
+# METADATA
+# title: reserved_segments
+# description: |
+#   Path segments that name a function or a part of a collection where an id could
+#   stand: `/users/delta` is no user.
+reserved_segments := {"delta", "me"}
+
+_endpoint := data.graphveil.endpoints[input.endpoint.connector][input.endpoint.id]
+
+_input_is_complete if {
+	is_object(input.request.query)
+	is_object(input.request.headers)
+	is_object(input.endpoint.params)
+	is_array(input.odata.malformed)
+}
+
+_about(code, name) := sprintf("%s:%s", [code, _endpoint.query[name].name])
+
+_about(code, name) := sprintf("%s:$%s", [code, name]) if {
+	not _endpoint.query[name]
+	name in _known_options
+}
+
+_about(code, name) := code if {
+	not _endpoint.query[name]
+	not name in _known_options
+}
+
+_known_options := {
+	"apply",
+	"compute",
+	"count",
+	"deltatoken",
+	"expand",
+	"filter",
+	"format",
+	"orderby",
+	"search",
+	"select",
+	"skip",
+	"skiptoken",
+	"top",
+}
+
+# Options that Graph itself puts into a page link.
+_from_the_upstream(name) if {
+	input.request.sealed
+	name in {"skiptoken", "deltatoken", "skip", "top"}
+}
+
+_value_allowed(rule, _) if {
+	not rule.values
+	not rule.pattern
+}
+
+_value_allowed(rule, value) if value in rule.values
+
+_value_allowed(rule, value) if regex.match(rule.pattern, value)
+
+_parameter_allowed(rule, _) if rule.reversible
+
+_parameter_allowed(rule, value) if lower(value) in rule.values
+
+_parameter_allowed(rule, value) if regex.match(rule.pattern, value)
+
+_parameter_allowed(rule, value) if {
+	rule.keep
+	not lower(value) in reserved_segments
+	not regex.match(`(?i)^\$|[()]|^microsoft\.graph\.`, value)
+}
+
+_header_allowed(rule, value) if {
+	rule.values
+	every part in split(value, ",") {
+		trim_space(part) in rule.values
+	}
+}
+
+_header_allowed(rule, value) if {
+	not rule.values
+	_value_allowed(rule, value)
+}
+
+_expansion_allowed(item) if {
+	_endpoint.query.expand.properties[item.path]
+	every option in item.options {
+		option in {"select", "expand", "top"}
+	}
+}
+
+_condition_allowed(option, path) if {
+	_endpoint.query[option].properties[path]
+	_endpoint.clear[path]
+}

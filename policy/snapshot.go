@@ -1,0 +1,191 @@
+package policy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
+
+	"github.com/graphveil/graphveil/policy/plan"
+)
+
+// Snapshot is one policy, compiled. It never changes and may be used by any
+// number of goroutines.
+type Snapshot struct {
+	revision        string
+	connectors      []ConnectorInfo
+	endpoints       []*endpoint
+	router          *router
+	responseHeaders map[string]bool
+	query           rego.PreparedEvalQuery
+}
+
+// ConnectorInfo describes a connector.
+type ConnectorInfo struct {
+	Name, Title, Description string
+	// Permissions are the application permissions that it needs, sorted.
+	Permissions []string
+}
+
+// EndpointInfo describes an endpoint that the policy serves.
+type EndpointInfo struct {
+	Connector, ID string
+	// Title and Description are from the rule's METADATA, or empty.
+	Title, Description string
+	Methods            []string
+	// Path is the template, as /v1.0/users/{user}.
+	Path string
+	// Params say in words what each parameter may be.
+	Params map[string]string
+	Query  []QueryInfo
+	// Headers are the request headers that are forwarded, as the policy spells them.
+	Headers []string
+	// Permissions are those of the connector.
+	Permissions []string
+	// ServedBy is the connector that answers where two serve the same; empty if
+	// it is this one.
+	ServedBy string
+	// File and Line say where the rule is.
+	File string
+	Line int
+	// Plan and ErrorPlan rewrite the response: successes, and errors.
+	Plan, ErrorPlan *plan.Plan
+}
+
+// QueryInfo is a query option that an endpoint allows.
+type QueryInfo struct {
+	// Name is as the policy spells it; OData's own begin with "$".
+	Name string
+	// Rule says in words which values; empty means any.
+	Rule string
+	// Properties are those that the value may use, for options that have such a
+	// list, sorted.
+	Properties []string
+}
+
+// Load reads, checks and compiles a policy. If anything is wrong with it the
+// error is an Errors with everything that was found.
+func Load(ctx context.Context, config Config) (*Snapshot, error) {
+	s, err := readSources(config)
+	if err != nil {
+		return nil, err
+	}
+	return s.activate(ctx)
+}
+
+func (s *sources) activate(ctx context.Context) (*Snapshot, error) {
+	var p problems
+	modules := s.parse(&p, false)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	c, err := s.compile(modules)
+	if err != nil {
+		return nil, err
+	}
+	a := activation{problems: &p, c: c}
+	if err := a.evaluate(ctx); err != nil {
+		return nil, err
+	}
+	snapshot := &Snapshot{responseHeaders: a.headers, connectors: a.connectors, endpoints: a.endpoints}
+	snapshot.router = p.newRouter(c, a.endpoints, a.refusals)
+	c.checkLate(&p, a.options, a.connectorNames(), a.endpointIDs())
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	if snapshot.revision, err = s.revision(); err != nil {
+		return nil, err
+	}
+	for _, e := range a.endpoints {
+		if server := snapshot.router.server(e); server != e {
+			e.info.ServedBy = server.info.Connector
+		}
+	}
+	return snapshot, snapshot.prepare(ctx, c)
+}
+
+// regexCacheSize bounds the compiled patterns that evaluations share. OPA's own
+// cache holds 100 and then recompiles one at each call.
+const regexCacheSize = 4096
+
+// prepare compiles the query of the decision.
+func (s *Snapshot) prepare(ctx context.Context, c *compiled) error {
+	endpoints := ast.NewObject()
+	for _, e := range s.endpoints {
+		name := ast.StringTerm(e.info.Connector)
+		ids := ast.NewObject()
+		if t := endpoints.Get(name); t != nil {
+			ids = t.Value.(ast.Object)
+		}
+		ids.Insert(ast.StringTerm(e.info.ID), ast.NewTerm(e.contract))
+		endpoints.Insert(name, ast.NewTerm(ids))
+	}
+	data, err := c.baseData(map[string]ast.Value{"endpoints": endpoints})
+	if err != nil {
+		return err
+	}
+	size := regexCacheSize
+	s.query, err = rego.New(
+		rego.Query("data.graphveil.decision"),
+		rego.Compiler(c.compiler),
+		rego.Store(inmem.NewFromASTObject(data)),
+		rego.StrictBuiltinErrors(true),
+		rego.GenerateJSON(asValue),
+		rego.InterQueryBuiltinValueCache(cache.NewInterQueryValueCache(ctx, &cache.Config{
+			InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &size},
+		})),
+	).PrepareForEval(ctx)
+	if err != nil {
+		return fmt.Errorf("preparing the decision: %w", err)
+	}
+	return nil
+}
+
+// asValue keeps results as OPA has them: converted, sets would look like arrays.
+func asValue(term *ast.Term, _ *rego.EvalContext) (any, error) { return term.Value, nil }
+
+// Revision is a digest of the Rego, the data and the settings. Equal revisions
+// decide equally.
+func (s *Snapshot) Revision() string { return s.revision }
+
+// Connectors describes the connectors, sorted by name.
+func (s *Snapshot) Connectors() []ConnectorInfo { return slices.Clone(s.connectors) }
+
+// Endpoints describes the endpoints, sorted by connector and id. Those that the
+// options switch off are not among them.
+func (s *Snapshot) Endpoints() []EndpointInfo {
+	infos := make([]EndpointInfo, len(s.endpoints))
+	for i, e := range s.endpoints {
+		infos[i] = e.info
+	}
+	return infos
+}
+
+// AllowsResponseHeader tells whether a response header, its name in lower case,
+// may reach the client.
+func (s *Snapshot) AllowsResponseHeader(name string) bool { return s.responseHeaders[name] }
+
+// server returns the endpoint that answers for e.
+func (r *router) server(e *endpoint) *endpoint {
+	n := r.root
+	for _, s := range e.template {
+		if s.param {
+			n = n.param
+		} else {
+			n = n.literals[foldASCII(s.text)]
+		}
+	}
+	return n.endpoints[e.info.Methods[0]]
+}
+
+func sortEndpoints(list []*endpoint) {
+	slices.SortFunc(list, func(a, b *endpoint) int {
+		return cmp.Or(strings.Compare(a.info.Connector, b.info.Connector), strings.Compare(a.info.ID, b.info.ID))
+	})
+}

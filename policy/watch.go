@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// settle is how long the files must be quiet before they are read: editors
+	// and kubelets write in several steps.
+	settle = 100 * time.Millisecond
+	// settleAtMost bounds the wait while changes keep coming.
+	settleAtMost = 400 * time.Millisecond
+)
+
+// Watch reloads the policy when its files change, until ctx ends; it then returns
+// ctx's error. A bad policy is logged and the old one stays in force; every
+// further change is tried again.
+//
+// Folders are watched, not files, with all folders below them: a ConfigMap volume
+// changes by the swap of its symbolic link "..data", an editor renames.
+func (e *Engine) Watch(ctx context.Context) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watching the policy: %w", err)
+	}
+	defer watcher.Close()
+	if err := e.watchFolders(watcher); err != nil {
+		return err
+	}
+	// What changed between loading and watching made no event.
+	e.reload(ctx)
+
+	var quiet, deadline <-chan time.Time
+	touch := func() {
+		quiet = time.After(settle)
+		if deadline == nil {
+			deadline = time.After(settleAtMost)
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err, ok := <-watcher.Errors:
+			if !ok {
+				return errWatcherEnded
+			}
+			// An overflow loses events: look at everything.
+			e.log.Warn("watching the policy", "error", err)
+			touch()
+			continue
+		case event, ok := <-watcher.Events:
+			if !ok {
+				return errWatcherEnded
+			}
+			if event.Op != fsnotify.Chmod {
+				touch()
+			}
+			continue
+		case <-quiet:
+		case <-deadline:
+		}
+		quiet, deadline = nil, nil
+		// New folders first: their files may come while we load.
+		if err := e.watchFolders(watcher); err != nil {
+			e.log.Warn("watching the policy", "error", err)
+		}
+		e.reload(ctx)
+	}
+}
+
+var errWatcherEnded = errors.New("watching the policy: the watcher ended")
+
+// watchFolders watches every folder of the policy that is not watched yet.
+func (e *Engine) watchFolders(watcher *fsnotify.Watcher) error {
+	watched := watcher.WatchList()
+	add := func(folder string) error {
+		if slices.Contains(watched, folder) {
+			return nil
+		}
+		if err := watcher.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("watching the policy folder %s: %w", folder, err)
+		}
+		return nil
+	}
+	for _, path := range e.config.Paths {
+		if path == Builtin {
+			continue
+		}
+		// The parent tells when the folder itself, or a bundle file, is replaced.
+		if err := add(filepath.Dir(filepath.Clean(path))); err != nil {
+			return err
+		}
+		if strings.HasSuffix(path, ".tar.gz") {
+			continue
+		}
+		root, err := filepath.EvalSymlinks(path)
+		if err != nil { // gone for now; the parent tells when it comes back
+			continue
+		}
+		err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil
+			case err != nil:
+				return err
+			case !entry.IsDir():
+				return nil
+			case name != root && strings.HasPrefix(entry.Name(), "."):
+				return fs.SkipDir
+			}
+			return add(name)
+		})
+		if err != nil {
+			return fmt.Errorf("watching the policy: %w", err)
+		}
+	}
+	return nil
+}
