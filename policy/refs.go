@@ -29,6 +29,7 @@ func (c *compiled) checkReferences(p *problems) {
 		}
 	}
 	c.checkUnused(p, u)
+	c.checkDeny(p)
 }
 
 // checkReference follows the static part of a reference through the rules and
@@ -56,7 +57,7 @@ func (c *compiled) checkReference(p *problems, ref ast.Ref) {
 			c.late = append(c.late, ref)
 			return
 		}
-		if lookup(c.sources.data, staticPath(ref)) {
+		if path := staticPath(ref); lookup(c.sources.data, path) || slices.Equal(path, denyPath) {
 			return
 		}
 		last := path[len(path)-1]
@@ -73,6 +74,19 @@ func (c *compiled) checkReference(p *problems, ref ast.Ref) {
 // from the configuration, endpoints from the connectors.
 func isActivationData(path []string) bool {
 	return len(path) >= 2 && path[0] == "graphveil" && (path[1] == "settings" || path[1] == "endpoints")
+}
+
+// denyPath is the rule that an author may add, and need not.
+var denyPath = []string{"graphveil", "custom", "deny"}
+
+// checkDeny wants a set: the library iterates over it, so that of a deny that is
+// true it would see nothing.
+func (c *compiled) checkDeny(p *problems) {
+	for _, rule := range c.rulesAt(denyPath) {
+		if rule.Head.RuleKind() != ast.MultiValue {
+			p.add(&Error{Code: "contract_error", File: rule.Location.File, Line: rule.Location.Row, Message: "deny must be a set of reasons", Hint: `write: deny contains "reason" if ...`})
+		}
+	}
 }
 
 func childNames(node *ast.TreeNode) []string {

@@ -94,7 +94,9 @@ reasons contains sprintf("header_value_not_allowed:%s", [name]) if {
 	not _header_allowed(rule, value)
 }
 
-# What the policy's author adds.
+# What the policy's author adds, in `package graphveil.custom`: who may call what,
+# when and how much, as `deny contains "outside_office_hours" if ...`. A reason is a
+# code; the caller and the log get to see it, so it never holds a value.
 
 reasons contains reason if some reason in data.graphveil.custom.deny
 
