@@ -21,7 +21,7 @@ type Limits struct {
 	Name int
 	// Names is the room, in bytes, for the names that the plan does not know,
 	// over all open objects: they are remembered to find duplicates. Each name
-	// takes its unescaped length plus 16.
+	// takes its unescaped length plus 16. More than 1 GiB is taken as 1 GiB.
 	Names int
 	// Members is the number of members of one object.
 	Members int
@@ -44,7 +44,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	l.Depth = or(l.Depth, DefaultDepth)
 	l.Name = or(l.Name, DefaultName)
-	l.Names = or(l.Names, DefaultNames)
+	l.Names = min(or(l.Names, DefaultNames), 1<<30) // names counts in int32
 	l.Members = or(l.Members, DefaultMembers)
 	l.Number = or(l.Number, DefaultNumber)
 	l.String = or(l.String, DefaultString)
