@@ -75,7 +75,7 @@ func (c *tokenCollector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(c.expiry, prometheus.GaugeValue, float64(s.Expiry.Unix()), s.Connector)
 		}
 		for cause, n := range s.Failures {
-			ch <- prometheus.MustNewConstMetric(c.failures, prometheus.CounterValue, float64(n), s.Connector, cause)
+			ch <- prometheus.MustNewConstMetric(c.failures, prometheus.CounterValue, float64(n), s.Connector, string(cause))
 		}
 	}
 }

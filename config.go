@@ -109,6 +109,14 @@ func decodeConfig(text []byte, c *Config) error {
 	return nil
 }
 
+// upstream is the host that the API writes into its links.
+func (c *Config) upstream() string {
+	if c.Envoy.Upstream.Host == "" {
+		return envoy.DefaultHost
+	}
+	return strings.TrimSuffix(c.Envoy.Upstream.Host, ":443")
+}
+
 func (c *Config) setDefaults() {
 	if c.Processor.Listen == "" {
 		c.Processor.Listen = "/run/graphveil/processor.sock"

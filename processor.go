@@ -117,7 +117,7 @@ func newGateway(config *Config, current func() *policy.Snapshot) (*extproc.Gatew
 	}
 	return extproc.NewGateway(extproc.GatewayConfig{
 		Policy: current, Codec: codec, Links: links,
-		Upstream: config.Envoy.UpstreamHost(), Origin: config.Processor.Origin, UserAgent: userAgent(),
+		Upstream: config.upstream(), Origin: config.Processor.Origin, UserAgent: userAgent(),
 	})
 }
 

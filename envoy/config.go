@@ -160,10 +160,12 @@ type Limits struct {
 	Headers int `yaml:"headers"`
 }
 
+// DefaultHost is the API of the global cloud.
+const DefaultHost = "graph.microsoft.com"
+
 const (
 	defaultListen    = "127.0.0.1:8443"
 	defaultProcessor = "/run/graphveil/processor.sock"
-	defaultHost      = "graph.microsoft.com"
 	defaultPort      = "443"
 	defaultCAFile    = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -182,7 +184,7 @@ const (
 func (c Config) filled() Config {
 	fill(&c.Listen, defaultListen)
 	fill(&c.Processor, defaultProcessor)
-	fill(&c.Upstream.Host, defaultHost)
+	fill(&c.Upstream.Host, DefaultHost)
 	fill(&c.Upstream.CAFile, defaultCAFile)
 	if c.TLS.ClientCAFile != "" {
 		fill(&c.TLS.ClientCertificate, clientCertificateRequired)

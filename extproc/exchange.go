@@ -155,7 +155,7 @@ func (x *Exchange) revealPath(route policy.Route) (string, bool) {
 		revealed = revealed && ok && len(value) > 0
 		return string(value)
 	})
-	return string(path), revealed
+	return string(path), revealed && path != nil
 }
 
 // Response decides the head of the upstream's response: whether the response is
@@ -304,6 +304,15 @@ func (x *Exchange) bodyRefusal(err error) *Refusal {
 		return &Refusal{Code: "response_limit"}
 	}
 	return &Refusal{Code: "response_malformed"}
+}
+
+// targetCode is the code of a target that could not be read.
+func targetCode(err error) string {
+	var at *odata.Error
+	if !errors.As(err, &at) {
+		return "target_malformed"
+	}
+	return at.Code
 }
 
 func refusalOf(d *policy.Denial) *Refusal {

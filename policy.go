@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/graphveil/graphveil/policy"
+)
+
+func newPolicy() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "policy",
+		Short: "Look at, check, test and explain a policy",
+		Args:  cobra.NoArgs,
+	}
+	c.AddCommand(newPolicyList(), newPolicyCheck(), newPolicyTest(), newPolicyExplain())
+	return c
+}
+
+func newPolicyList() *cobra.Command {
+	var o offlineFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the endpoints that a policy serves",
+		Long: `List every endpoint of the policy: method and path, the query options and request
+headers that it lets through, and the application permissions that its connector
+needs. What is not listed is denied.`,
+		Example: `  graphveil policy list
+  graphveil policy list --set groups=off --json
+  graphveil policy list --policy ./my-policy`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := o.read()
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			s, err := policy.Load(cmd.Context(), config.policy())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				encoder := json.NewEncoder(os.Stdout)
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(listing(s))
+			}
+			return writeList(os.Stdout, s)
+		},
+	}
+	o.register(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// listedEndpoint is one endpoint in the JSON of `policy list`.
+type listedEndpoint struct {
+	Connector   string            `json:"connector"`
+	ID          string            `json:"id"`
+	Title       string            `json:"title,omitempty"`
+	Methods     []string          `json:"methods"`
+	Path        string            `json:"path"`
+	Params      map[string]string `json:"params,omitempty"`
+	Query       []listedOption    `json:"query,omitempty"`
+	Headers     []string          `json:"headers,omitempty"`
+	Permissions []string          `json:"permissions"`
+	ServedBy    string            `json:"served_by,omitempty"`
+}
+
+type listedOption struct {
+	Name       string   `json:"name"`
+	Rule       string   `json:"rule,omitempty"`
+	Properties []string `json:"properties,omitempty"`
+}
+
+func listing(s *policy.Snapshot) any {
+	var endpoints []listedEndpoint
+	for _, e := range s.Endpoints() {
+		l := listedEndpoint{e.Connector, e.ID, e.Title, e.Methods, e.Path, e.Params, nil, e.Headers, e.Permissions, e.ServedBy}
+		for _, q := range e.Query {
+			l.Query = append(l.Query, listedOption{q.Name, q.Rule, q.Properties})
+		}
+		endpoints = append(endpoints, l)
+	}
+	return map[string]any{"revision": s.Revision(), "endpoints": endpoints}
+}
+
+func writeList(w io.Writer, s *policy.Snapshot) error {
+	endpoints := s.Endpoints()
+	for _, c := range s.Connectors() {
+		fmt.Fprintf(w, "%s: %s\n", c.Name, c.Title)
+		fmt.Fprintf(w, "  needs %s\n", strings.Join(c.Permissions, ", "))
+		for _, e := range endpoints {
+			if e.Connector != c.Name {
+				continue
+			}
+			fmt.Fprintf(w, "\n  %s\n    %s %s\n", e.ID, strings.Join(e.Methods, ","), e.Path)
+			for name, rule := range e.Params {
+				fmt.Fprintf(w, "      {%s} %s\n", name, rule)
+			}
+			for _, q := range e.Query {
+				fmt.Fprintf(w, "      %s\n", describeOption(q))
+			}
+			if len(e.Headers) > 0 {
+				fmt.Fprintf(w, "      headers %s\n", strings.Join(e.Headers, ", "))
+			}
+			if e.ServedBy != "" {
+				fmt.Fprintf(w, "      served by %s, which has the same\n", e.ServedBy)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	_, err := fmt.Fprintf(w, "%d endpoints, policy %s\n", len(endpoints), s.Revision())
+	return err
+}
+
+// describeOption keeps long lists of properties to their beginning; --json has
+// them all.
+func describeOption(q policy.QueryInfo) string {
+	const few = 4
+	text := strings.TrimSpace(q.Name + " " + q.Rule)
+	switch {
+	case len(q.Properties) > few:
+		text += fmt.Sprintf(": %s, and %d more (--json)", strings.Join(q.Properties[:few], ", "), len(q.Properties)-few)
+	case len(q.Properties) > 0:
+		text += ": " + strings.Join(q.Properties, ", ")
+	}
+	return text
+}
