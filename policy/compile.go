@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,9 +74,8 @@ func (p *problems) checkPackage(m *ast.Module) {
 // compile compiles modules in OPA's strict mode, with the schema of the input,
 // without builtins that reach out of the process.
 func (s *sources) compile(modules map[string]*ast.Module) (*compiled, error) {
-	c := &compiled{sources: s, modules: modules, resolved: map[string]*ast.Module{}}
 	var p problems
-	schemaSet, err := inputSchema()
+	c, err := s.newCompiler(&p, modules)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +83,24 @@ func (s *sources) compile(modules map[string]*ast.Module) (*compiled, error) {
 	for name, m := range modules {
 		copies[name] = m.Copy()
 	}
+	c.compiler.Compile(copies)
+	if c.compiler.Failed() {
+		p.addOPA("", c.compiler.Errors)
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// newCompiler makes a compiler that has not compiled yet. It will add unresolved
+// references to p.
+func (s *sources) newCompiler(p *problems, modules map[string]*ast.Module) (*compiled, error) {
+	schemaSet, err := inputSchema()
+	if err != nil {
+		return nil, err
+	}
+	c := &compiled{sources: s, modules: modules, resolved: map[string]*ast.Module{}}
 	c.compiler = ast.NewCompiler().
 		SetErrorLimit(0).
 		WithStrict(true).
@@ -99,17 +115,10 @@ func (s *sources) compile(modules map[string]*ast.Module) (*compiled, error) {
 				for name, m := range compiler.Modules {
 					c.resolved[name] = m.Copy()
 				}
-				c.checkReferences(&p)
+				c.checkReferences(p)
 				return nil
 			},
 		})
-	c.compiler.Compile(copies)
-	if c.compiler.Failed() {
-		p.addOPA("", c.compiler.Errors)
-	}
-	if err := p.err(); err != nil {
-		return nil, err
-	}
 	return c, nil
 }
 
@@ -203,14 +212,4 @@ func (c *compiled) baseData(more map[string]ast.Value) (ast.Object, error) {
 	// Insert the changed object again: objects hash their members.
 	root.Insert(ast.StringTerm("graphveil"), ast.NewTerm(inner))
 	return root, nil
-}
-
-// decodeSchema reads one of the embedded schemas for documentation and tests.
-func decodeSchema(name string) (map[string]any, error) {
-	text, err := schemas.ReadFile("schemas/" + name + ".json")
-	if err != nil {
-		return nil, err
-	}
-	var schema map[string]any
-	return schema, json.Unmarshal(text, &schema)
 }

@@ -116,17 +116,7 @@ const regexCacheSize = 4096
 
 // prepare compiles the query of the decision.
 func (s *Snapshot) prepare(ctx context.Context, c *compiled) error {
-	endpoints := ast.NewObject()
-	for _, e := range s.endpoints {
-		name := ast.StringTerm(e.info.Connector)
-		ids := ast.NewObject()
-		if t := endpoints.Get(name); t != nil {
-			ids = t.Value.(ast.Object)
-		}
-		ids.Insert(ast.StringTerm(e.info.ID), ast.NewTerm(e.contract))
-		endpoints.Insert(name, ast.NewTerm(ids))
-	}
-	data, err := c.baseData(map[string]ast.Value{"endpoints": endpoints})
+	data, err := c.baseData(map[string]ast.Value{"endpoints": s.contracts()})
 	if err != nil {
 		return err
 	}
@@ -145,6 +135,22 @@ func (s *Snapshot) prepare(ctx context.Context, c *compiled) error {
 		return fmt.Errorf("preparing the decision: %w", err)
 	}
 	return nil
+}
+
+// contracts is data.graphveil.endpoints.
+func (s *Snapshot) contracts() ast.Value {
+	connectors := map[string]ast.Object{}
+	for _, e := range s.endpoints {
+		if connectors[e.info.Connector] == nil {
+			connectors[e.info.Connector] = ast.NewObject()
+		}
+		connectors[e.info.Connector].Insert(ast.StringTerm(e.info.ID), ast.NewTerm(e.contract))
+	}
+	all := ast.NewObject()
+	for name, ids := range connectors {
+		all.Insert(ast.StringTerm(name), ast.NewTerm(ids))
+	}
+	return all
 }
 
 // asValue keeps results as OPA has them: converted, sets would look like arrays.

@@ -1,0 +1,116 @@
+package policy
+
+import (
+	"context"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/graphveil/graphveil/policy/odata"
+)
+
+// Explanation says how a request was decided, step by step. The steps after the
+// one that denied are empty.
+type Explanation struct {
+	// Target is the canonical request; TargetError says why there is none.
+	Target      odata.Target
+	TargetError error
+	// Route leads to Endpoint; Denial says why there is none.
+	Route    Route
+	Endpoint *EndpointInfo
+	Denial   *Denial
+	// Decision is what Rego decided; Against are the rules that spoke against it.
+	Decision Decision
+	Against  []RulePlace
+	// Near are endpoints whose paths are like the one that no endpoint has, the
+	// nearest first, at most three.
+	Near []EndpointInfo
+}
+
+// Allowed tells whether the request may go upstream.
+func (e *Explanation) Allowed() bool { return e.Decision.Allow }
+
+// RulePlace is a rule of the policy.
+type RulePlace struct {
+	// Rule is the rule's name with its package: graphveil.custom.deny.
+	Rule string
+	File string
+	Line int
+}
+
+// Explain decides a request and says how. It is for authors, not for the path of
+// requests: it evaluates with a tracer.
+func (s *Snapshot) Explain(ctx context.Context, method, target string, headers map[string]string, caller Caller) Explanation {
+	var e Explanation
+	if e.Target, e.TargetError = odata.ParseTarget(target); e.TargetError != nil {
+		return e
+	}
+	if e.Route, e.Denial = s.Route(method, e.Target); e.Denial != nil {
+		if e.Denial.Code == "path_not_allowed" {
+			e.Near = s.near(e.Target)
+		}
+		return e
+	}
+	info := e.Route.endpoint.info
+	e.Endpoint = &info
+	in := Input{Method: method, Target: e.Target, Headers: headers, Caller: caller}
+	if e.Decision = s.Decide(ctx, e.Route, in); e.Decision.Allow {
+		return e
+	}
+	if input, err := in.value(e.Route); err == nil {
+		tracer := &againstTracer{}
+		// The decision stands already; this evaluation is for its trace.
+		_, _ = s.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalQueryTracer(tracer))
+		e.Against = tracer.places
+	}
+	return e
+}
+
+// againstTracer notes the rules that gave a reason.
+type againstTracer struct{ places []RulePlace }
+
+var reasonRules = []string{"data.graphveil.reasons", "data.graphveil.custom.deny"}
+
+func (*againstTracer) Enabled() bool               { return true }
+func (*againstTracer) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
+
+func (t *againstTracer) TraceEvent(event topdown.Event) {
+	rule, ok := event.Node.(*ast.Rule)
+	if !ok || event.Op != topdown.ExitOp || !slices.Contains(reasonRules, rule.Path().String()) {
+		return
+	}
+	place := RulePlace{Rule: rule.Path().String()[len("data."):], File: rule.Location.File, Line: rule.Location.Row}
+	if !slices.Contains(t.places, place) {
+		t.places = append(t.places, place)
+	}
+}
+
+// near finds endpoints by the number of segments in which they differ from the
+// target.
+func (s *Snapshot) near(t odata.Target) []EndpointInfo {
+	type candidate struct {
+		info     EndpointInfo
+		distance int
+	}
+	var all []candidate
+	for _, e := range s.endpoints {
+		if e.info.ServedBy != "" {
+			continue
+		}
+		distance := 2 * max(len(t.Segments)-len(e.template), len(e.template)-len(t.Segments))
+		for i, segment := range e.template[:min(len(e.template), len(t.Segments))] {
+			if text := foldASCII(t.Segments[i].Value); !segment.param && text != foldASCII(segment.text) {
+				distance += 1 + min(3, editDistance(text, foldASCII(segment.text)))
+			}
+		}
+		all = append(all, candidate{e.info, distance})
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return a.distance - b.distance })
+	var near []EndpointInfo
+	for _, c := range all[:min(3, len(all))] {
+		near = append(near, c.info)
+	}
+	return near
+}
