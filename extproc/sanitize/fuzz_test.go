@@ -367,11 +367,10 @@ func FuzzCanary(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, sizes []byte) {
 		c := &canaryBody{rng: newRand(seed)}
-		p := newPlan(nObject(fields{"root": nil}))
 		c.body.WriteString(`{"root":`)
 		root := c.value(5)
 		c.body.WriteString(`}`)
-		p = newPlan(nObject(fields{"root": root}))
+		p := newPlan(nObject(fields{"root": root}))
 		body := []byte(c.body.String())
 		var cuts []int
 		at := 0

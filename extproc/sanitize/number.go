@@ -12,7 +12,7 @@ import (
 // a fraction or an exponent is read as an IEEE double and spelled as Java's
 // Double.toString (JDK 19 and later) spells it.
 func appendNumberText(dst, number []byte) []byte {
-	if bytes.IndexAny(number, ".eE") >= 0 {
+	if bytes.ContainsAny(number, ".eE") {
 		return appendJavaDouble(dst, number)
 	}
 	if string(number) == "-0" {
