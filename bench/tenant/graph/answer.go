@@ -165,18 +165,17 @@ func (a *answer) finish() {
 	a.s.buffers.Put(&a.doc)
 }
 
-// wait pauses and reports whether the client is still there.
-func (a *answer) wait(d time.Duration) bool {
+// wait pauses. When the client leaves, it aborts the answer, which must not look finished to whoever still listens.
+func (a *answer) wait(d time.Duration) {
 	if d <= 0 {
-		return true
+		return
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-a.r.Context().Done():
-		return false
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -218,12 +217,10 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// flush also finds out that the client has left: the next write fails.
 func (w *wire) flush() {
 	w.unflushed = 0
-	if w.a.wait(w.a.f.Delay) {
-		_ = http.NewResponseController(w.a.w).Flush()
-	}
+	w.a.wait(w.a.f.Delay)
+	_ = http.NewResponseController(w.a.w).Flush() // when the client has left, the next write says so
 }
 
 func (w *wire) cut() {
@@ -234,6 +231,7 @@ func (w *wire) cut() {
 		panic(http.ErrAbortHandler)
 	case CutStall:
 		<-w.a.r.Context().Done()
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -253,6 +251,6 @@ func (a *answer) entity(context string, members func(b []byte) []byte) {
 func (a *answer) complex(context string, members func(b []byte) []byte) {
 	a.start(http.StatusOK, jsonContent)
 	b := append(a.doc, `{"@odata.context":`...)
-	b = appendString(b, a.s.origin(a.r)+"/v1.0/$metadata#"+context)
+	b = appendString(b, a.s.metadata(a.r)+context)
 	a.doc = append(members(append(b, ',')), '}')
 }

@@ -116,14 +116,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f = &Fault{}
 	}
 	a := newAnswer(s, w, r, f)
-	switch {
-	case !a.wait(f.Hold):
-	case f.Status != 0 || f.Body != nil:
+	a.wait(f.Hold)
+	if f.Status != 0 || f.Body != nil {
 		a.replace()
-	default:
-		if p := s.serve(a, r); p != nil {
-			a.problem(p)
-		}
+	} else if p := s.serve(a, r); p != nil {
+		a.problem(p)
 	}
 	a.finish()
 }

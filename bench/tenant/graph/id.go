@@ -106,7 +106,7 @@ func (k keys) appendEntry(b []byte, size, user int, y uint64) []byte {
 	} else {
 		e = append(e, store[1:9]...)
 	}
-	e = binary.BigEndian.AppendUint64(e, y)
+	binary.BigEndian.PutUint64(entry[len(e):], y)
 	return base64.URLEncoding.AppendEncode(b, entry[:size])
 }
 

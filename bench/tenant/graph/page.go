@@ -54,7 +54,7 @@ func (s *Server) list(a *answer, q *query, l *listing) *problem {
 	}
 	a.start(http.StatusOK, jsonContent)
 	a.doc = append(a.doc, `{"@odata.context":`...)
-	a.doc = appendString(a.doc, s.origin(a.r)+"/v1.0/$metadata#"+l.context)
+	a.doc = appendString(a.doc, s.metadata(a.r)+l.context)
 	if q.count && (l.target.outlook() || q.eventual && q.token == "") {
 		a.doc = append(a.doc, `,"@odata.count":`...)
 		a.doc = strconv.AppendInt(a.doc, int64(l.count()), 10)
@@ -157,6 +157,9 @@ func (s *Server) origin(r *http.Request) string {
 	}
 	return "https://" + r.Host
 }
+
+// metadata is what every @odata.context begins with.
+func (s *Server) metadata(r *http.Request) string { return s.origin(r) + "/" + version + "/$metadata#" }
 
 // directoryQuery repeats the options as they came.
 func directoryQuery(q *query, token string) string {

@@ -26,6 +26,9 @@ const (
 	settings
 )
 
+// version is the first segment of every path.
+const version = "v1.0"
+
 // templates are the served paths after the version, in lower case; a star stands for a key.
 var templates = []struct {
 	path     string
@@ -76,7 +79,7 @@ func (s *Server) route(r *http.Request) (*target, *problem) {
 		}
 		segments = append(segments, splitKey(text)...)
 	}
-	if !strings.EqualFold(segments[0], "v1.0") {
+	if !strings.EqualFold(segments[0], version) {
 		return nil, &problem{status: http.StatusBadRequest, code: "BadRequest", message: "Invalid version: " + segments[0]}
 	}
 	segments = segments[1:]
