@@ -55,7 +55,8 @@ func parseQuery(r *http.Request, t *target) (*query, *problem) {
 			return nil, p
 		}
 	}
-	return q, q.prefer(r, t)
+	q.prefer(r, t)
+	return q, nil
 }
 
 func (q *query) set(t *target, name, written, value string) *problem {
@@ -117,7 +118,8 @@ func (t *target) page() int {
 	return 100
 }
 
-func (q *query) prefer(r *http.Request, t *target) *problem {
+// prefer reads the preferences that change a body here: page size and body type.
+func (q *query) prefer(r *http.Request, t *target) {
 	for _, header := range r.Header.Values("Prefer") {
 		for preference := range strings.SplitSeq(header, ",") {
 			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
@@ -132,7 +134,6 @@ func (q *query) prefer(r *http.Request, t *target) *problem {
 			}
 		}
 	}
-	return nil
 }
 
 func lowerTrim(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
