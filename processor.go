@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -46,7 +48,7 @@ type processor struct {
 // startProcessor starts listening at once; ready comes later. The processor
 // runs until drain, not until ctx ends.
 func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (*processor, error) {
-	engine, err := policy.NewEngine(ctx, config.policy(), log)
+	engine, err := policy.NewEngine(ctx, config.servedPolicy(), log)
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +125,14 @@ func newGateway(config *Config, current func() *policy.Snapshot) (*extproc.Gatew
 
 func (c *Config) policy() policy.Config {
 	return policy.Config{Paths: c.Policy.Paths, Settings: c.Policy.Options}
+}
+
+// servedPolicy is the policy with the connectors that have an application:
+// one without could get no token.
+func (c *Config) servedPolicy() policy.Config {
+	p := c.policy()
+	p.Connectors = slices.Sorted(maps.Keys(c.Tokens.Connectors))
+	return p
 }
 
 // watch runs a part and reports its unexpected end.

@@ -56,7 +56,7 @@ func (r *Record) Log(ctx context.Context, log *slog.Logger) {
 		slog.Int("upstream_status", r.UpstreamStatus),
 		slog.Int64("bytes_in", r.BytesIn),
 		slog.Int64("bytes_out", r.BytesOut),
-		slog.Duration("duration", r.Duration),
+		slog.Float64("duration_ms", float64(r.Duration.Microseconds())/1000),
 	}
 	if r.Code != "" {
 		attrs = append(attrs, slog.String("code", r.Code), slog.Any("reasons", r.Reasons))

@@ -377,6 +377,23 @@ func (a *activation) annotation(pkg []string) (*ast.Annotations, *ast.Location) 
 	return nil, place
 }
 
+// selectConnectors leaves only the connectors to serve; nil means all.
+func (a *activation) selectConnectors(serve []string) {
+	if len(serve) == 0 {
+		return
+	}
+	known := a.connectorNames()
+	for _, name := range serve {
+		if !slices.Contains(known, name) {
+			a.add(&Error{Code: "unknown_connector", Message: fmt.Sprintf("there is no connector %q to serve", name), Hint: cmpHint(didYouMean(name, known), "the connectors are "+strings.Join(known, ", "))})
+		}
+	}
+	left := func(name string) bool { return !slices.Contains(serve, name) }
+	a.connectors = slices.DeleteFunc(a.connectors, func(c ConnectorInfo) bool { return left(c.Name) })
+	a.endpoints = slices.DeleteFunc(a.endpoints, func(e *endpoint) bool { return left(e.info.Connector) })
+	a.refusals = slices.DeleteFunc(a.refusals, func(r refusal) bool { return left(r.connector) })
+}
+
 func (a *activation) connectorNames() []string {
 	var names []string
 	for _, c := range a.connectors {

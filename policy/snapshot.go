@@ -93,9 +93,10 @@ func (s *sources) activate(ctx context.Context) (*Snapshot, error) {
 	if err := a.evaluate(ctx); err != nil {
 		return nil, err
 	}
+	c.checkLate(&p, a.options, a.connectorNames(), a.endpointIDs())
+	a.selectConnectors(s.serve)
 	snapshot := &Snapshot{responseHeaders: a.headers, connectors: a.connectors, endpoints: a.endpoints}
 	snapshot.router = p.newRouter(c, a.endpoints, a.refusals)
-	c.checkLate(&p, a.options, a.connectorNames(), a.endpointIDs())
 	if err := p.err(); err != nil {
 		return nil, err
 	}

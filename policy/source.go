@@ -27,6 +27,9 @@ type Config struct {
 	// Settings are the options that data.graphveil.options offers, by name. Those
 	// not named have their default.
 	Settings map[string]string
+	// Connectors are those to serve; one that the policy does not have is an
+	// error. Empty means all.
+	Connectors []string
 }
 
 // source is one Rego file.
@@ -44,11 +47,13 @@ type sources struct {
 	files    []source
 	data     map[string]any
 	settings map[string]string
+	// serve are the connectors to serve, nil for all.
+	serve []string
 }
 
 // readSources reads every file of the policy, test files included.
 func readSources(c Config) (*sources, error) {
-	s := &sources{data: map[string]any{}, settings: c.Settings}
+	s := &sources{data: map[string]any{}, settings: c.Settings, serve: c.Connectors}
 	var p problems
 	s.readTree(&p, shipped, "lib", "")
 	for i := range s.files {
@@ -230,7 +235,7 @@ func (s *sources) revision() (string, error) {
 		}
 	}
 	// Maps are encoded in the order of their keys.
-	rest, err := json.Marshal([]any{s.data, s.settings})
+	rest, err := json.Marshal([]any{s.data, s.settings, slices.Sorted(slices.Values(s.serve))})
 	if err != nil {
 		return "", fmt.Errorf("encoding the data of the policy: %w", err)
 	}
