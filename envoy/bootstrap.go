@@ -73,13 +73,15 @@ type renderer struct {
 	err    error // of packing typed extensions
 }
 
-// pack wraps an extension's configuration. The validation of an outer message
-// does not look into it, so it is validated here.
+// pack wraps an extension's configuration, the same one always in the same bytes.
+// The validation of an outer message does not look into it, so it is validated
+// here.
 func (r *renderer) pack(m interface {
 	proto.Message
 	ValidateAll() error
 }) *anypb.Any {
-	packed, err := anypb.New(m)
+	packed := &anypb.Any{}
+	err := anypb.MarshalFrom(packed, m, proto.MarshalOptions{Deterministic: true})
 	r.err = errors.Join(r.err, err, m.ValidateAll())
 	return packed
 }
@@ -105,8 +107,12 @@ func admin(address string) *bootstrapv3.Admin {
 			&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: path + "?"}},
 		)
 	}
+	at := local(address)
+	if pipe := at.GetPipe(); pipe != nil {
+		pipe.Mode = 0o600
+	}
 	return &bootstrapv3.Admin{
-		Address:    local(address),
+		Address:    at,
 		AllowPaths: allowed,
 		// Readiness is asked exactly when there are too many connections.
 		IgnoreGlobalConnLimit: true,
@@ -116,7 +122,7 @@ func admin(address string) *bootstrapv3.Admin {
 // local is an address that checkLocal accepted.
 func local(address string) *corev3.Address {
 	if strings.HasPrefix(address, "/") {
-		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: address, Mode: 0o600}}}
+		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: address}}}
 	}
 	ap := netip.MustParseAddrPort(address)
 	return socket(ap.Addr().String(), ap.Port())

@@ -31,22 +31,21 @@ var localErrors = []struct {
 // An ImmediateResponse of the processor is a local reply too, and its body is
 // already what the caller shall read: it is told apart by its details, which
 // are the one thing that Envoy knows of it before the body is written.
+//
+// Replies to what is not HTTP at all are lost, the connection just closes: they
+// pass ext_proc like all the others, and Envoy does not wait for them.
 func (r *renderer) localReplies() *hcmv3.LocalReplyConfig {
-	config := &hcmv3.LocalReplyConfig{}
+	config := &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{{
+		// Mapped to itself; the first that matches is the only one.
+		Filter: r.when(fmt.Sprintf("has(response.code_details) && response.code_details.startsWith('%s')", DetailsPrefix)),
+	}}}
 	for _, e := range localErrors {
-		expression := fmt.Sprintf("!(has(response.code_details) && response.code_details.startsWith('%s'))", DetailsPrefix)
+		condition := "true"
 		if e.status != 0 {
-			expression += fmt.Sprintf(" && response.code == %d", e.status)
+			condition = fmt.Sprintf("response.code == %d", e.status)
 		}
 		config.Mappers = append(config.Mappers, &hcmv3.ResponseMapper{
-			Filter: &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
-				ExtensionFilter: &accesslogv3.ExtensionFilter{
-					Name: "envoy.access_loggers.extension_filters.cel",
-					ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{
-						TypedConfig: r.pack(&celv3.ExpressionFilter{Expression: expression}),
-					},
-				},
-			}},
+			Filter: r.when(condition),
 			BodyFormatOverride: &corev3.SubstitutionFormatString{
 				Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
 					Specifier: &corev3.DataSource_InlineString{
@@ -58,4 +57,16 @@ func (r *renderer) localReplies() *hcmv3.LocalReplyConfig {
 		})
 	}
 	return config
+}
+
+// when is a condition in the Common Expression Language.
+func (r *renderer) when(expression string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
+		ExtensionFilter: &accesslogv3.ExtensionFilter{
+			Name: "envoy.access_loggers.extension_filters.cel",
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{
+				TypedConfig: r.pack(&celv3.ExpressionFilter{Expression: expression}),
+			},
+		},
+	}}
 }
