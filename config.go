@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -105,6 +106,9 @@ func decodeConfig(text []byte, c *Config) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s\nhint: deploy/graphveil.yaml documents every key", yaml.FormatError(err, false, true))
+	}
+	if c.Envoy.Processor != "" {
+		return errors.New("the key envoy.processor is not for this file\nhint: both sides take processor.listen")
 	}
 	return nil
 }

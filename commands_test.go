@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command runs one command line with input and the test's salt and key.
+func command(t *testing.T, input string, args ...string) (stdout, stderr string, exit int) {
+	t.Helper()
+	c := graphveil(t, args...)
+	c.Env = append(c.Env, "GRAPHVEIL_SALT=salt", "GRAPHVEIL_KEY=secret")
+	c.Stdin = strings.NewReader(input)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err := c.Run()
+	var exited *exec.ExitError
+	if err != nil && !errors.As(err, &exited) {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), c.ProcessState.ExitCode()
+}
+
+const (
+	alice      = "48d31887-5fad-4d73-a9f5-3c356e68a038"
+	aliceToken = "p~SIoJOpeSgYF7YUPQ28IWZexVuHyN9A80SJXrbfawKpDRcddGnKI4QDKyjQI9KtjJZDb8FZ27UE_toS68FyWz7Y22fnQYLP91SHJGVwQiN3E"
+)
+
+func TestSanitizeCommand(t *testing.T) {
+	user := `{"id":"` + alice + `","displayName":"Alice CANARY","mail":"alice@acme.com","department":"Procurement","new":{"a":["CANARY"]}}`
+	for _, test := range []struct {
+		name, input string
+		args        []string
+		exit        int
+		stdout      string
+		stderr      []string
+	}{
+		{"sanitized", user, []string{"--request", "GET /v1.0/users/" + aliceToken}, 0,
+			`{"id":"` + aliceToken + `","mail":"t~UFdK0TvVTvZ23c6QslyCy0o2MSq2DRtDjEXfTPJyyMk@acme.com","department":"Procurement"}`, nil},
+		{"absolute URL, ids in clear", user, []string{"--set", "ids=clear", "--request", "GET https://graph.microsoft.com/v1.0/users/" + alice}, 0,
+			`{"id":"` + alice + `","mail":"t~UFdK0TvVTvZ23c6QslyCy0o2MSq2DRtDjEXfTPJyyMk@acme.com","department":"Procurement"}`, nil},
+		{"Graph's error, message dropped", `{"error":{"code":"Request_ResourceNotFound","message":"CANARY does not exist"}}`,
+			[]string{"--request", "GET /v1.0/users", "--status", "404"}, 0, `{"error":{"code":"Request_ResourceNotFound"}}`, nil},
+		{"a plain id", user, []string{"--request", "GET /v1.0/users/" + alice}, 3, "", []string{"denied", "id_not_pseudonymous"}},
+		{"an option", user, []string{"--request", "GET /v1.0/users?$search=%22x%22"}, 3, "", []string{"query_not_allowed:$search"}},
+		{"/me", user, []string{"--request", "GET /v1.0/me"}, 3, "", []string{"me_not_served", "application token"}},
+		{"malformed body", `{"value":[{"id":"` + alice + `","mail":"alice`, []string{"--request", "GET /v1.0/users"}, 4, "", []string{"refused", "/value/0/mail", "json_truncated"}},
+		{"duplicate members", `{"value":[],"value":[]}`, []string{"--request", "GET /v1.0/users"}, 4, "", []string{"json_duplicate_key", "byte 12"}},
+		{"empty body", "", []string{"--request", "GET /v1.0/users"}, 4, "", []string{"refused"}},
+		{"no request", "{}", nil, 2, "", []string{"--request", "hint"}},
+		{"unknown flag", "{}", []string{"--reqest", "x"}, 2, "", []string{"unknown flag", "--help"}},
+		{"unknown option", "{}", []string{"--set", "idz=clear", "--request", "GET /v1.0/users"}, 2, "", []string{"idz", "ids"}},
+		{"unknown policy", "{}", []string{"--policy", "no-such-folder", "--request", "GET /v1.0/users"}, 2, "", []string{"no-such-folder"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stdout, stderr, exit := command(t, test.input, append([]string{"sanitize"}, test.args...)...)
+			if exit != test.exit || stdout != test.stdout {
+				t.Errorf("exit %d, want %d\nstdout %s\nwant   %s\nstderr %s", exit, test.exit, stdout, test.stdout, stderr)
+			}
+			for _, want := range test.stderr {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("stderr lacks %q: %s", want, stderr)
+				}
+			}
+			if strings.Contains(stdout+stderr, "CANARY") {
+				t.Errorf("a value got out: %s%s", stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestSanitizeCommandNeedsSecrets(t *testing.T) {
+	c := graphveil(t, "sanitize", "--request", "GET /v1.0/users")
+	c.Env = append(c.Env, "GRAPHVEIL_SALT=", "GRAPHVEIL_KEY=")
+	out, err := c.CombinedOutput()
+	if c.ProcessState.ExitCode() != exitUsage || !strings.Contains(string(out), "GRAPHVEIL_SALT") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestSanitizeLines(t *testing.T) {
+	input := `{"id":1,"method":"GET","url":"/v1.0/users","body":{"value":[{"id":"` + alice + `","displayName":"CANARY <b>"}]}}
+{"id":"two","method":"POST","url":"/v1.0/users","body":{}}
+
+{"id":null,"method":"GET","url":"/v1.0/users","text":"{\"value\":["}
+{"id":4,"method":"GET","url":"/v1.0/users","status":429,"body":{"error":{"code":"TooManyRequests","message":"CANARY"}}}
+`
+	want := `{"id":1,"outcome":"sanitized","reasons":[],"body":{"value":[{"id":"` + aliceToken + `"}]}}
+{"id":"two","outcome":"denied","reasons":["method_not_allowed"]}
+{"id":null,"outcome":"refused","reasons":["upstream_truncated",*]}
+{"id":4,"outcome":"sanitized","reasons":[],"body":{"error":{"code":"TooManyRequests"}}}
+`
+	stdout, stderr, exit := command(t, input, "sanitize", "--jsonl")
+	if exit != 0 || !likeWildcard(stdout, want) {
+		t.Errorf("exit %d\n%s%s\nwant\n%s", exit, stdout, stderr, want)
+	}
+	stdout, stderr, exit = command(t, `{"method":"GET","url":"/v1.0/users","body":{"value":[]}}`+"\nnonsense CANARY\n", "sanitize", "--jsonl")
+	if exit != exitUsage || !strings.Contains(stdout, `"sanitized"`) || !strings.Contains(stderr, "line 2") || strings.Contains(stderr, "CANARY") {
+		t.Errorf("a bad line: exit %d\n%s%s", exit, stdout, stderr)
+	}
+}
+
+// likeWildcard compares with one "*" standing for anything.
+func likeWildcard(got, want string) bool {
+	before, after, ok := strings.Cut(want, "*")
+	return got == want || ok && strings.HasPrefix(got, before) && strings.HasSuffix(got, after)
+}
+
+func TestPolicyCommands(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("good/custom.rego", `# METADATA
+# title: Custom
+# description: Nobody reads mail but reporting.
+package graphveil.custom
+
+# METADATA
+# title: deny
+# description: Mail is for reporting.
+deny contains "mail_only_for_reporting" if {
+	input.endpoint.connector == "outlook_mail"
+	not input.caller.spiffe_id == "spiffe://example.org/reporting"
+}
+`)
+	write("typo/custom.rego", "package graphveil.custom\n\nimport data.graphveil.shape\n\nx := shape.kep\n")
+	for _, test := range []struct {
+		args []string
+		exit int
+		want []string
+	}{
+		{[]string{"policy", "list"}, 0, []string{"entra_id", "outlook_mail", "/v1.0/users/{user}", "Mail.ReadBasic.All", "$top at most 999"}},
+		{[]string{"policy", "list", "--set", "groups=off"}, 0, []string{"/v1.0/users"}},
+		{[]string{"policy", "check", "builtin"}, 0, []string{"ok"}},
+		{[]string{"policy", "check", dir + "/good", "builtin"}, 0, []string{"ok"}},
+		{[]string{"policy", "check", dir + "/typo", "builtin"}, 1, []string{"custom.rego:5", "shape.kep", "keep"}},
+		{[]string{"policy", "test", "builtin"}, 0, []string{"0 failed"}},
+		{[]string{"policy", "explain", "--request", "GET /v1.0/users?$top=3"}, 0, []string{"entra_id.users", "allowed", "/value/*/mail", "pseudonym"}},
+		{[]string{"policy", "explain", "--request", "GET /v1.0/users?$filter=startswith(displayName,'A')"}, 3, []string{"filter_property_not_allowed:$filter", "decision.rego:"}},
+		{[]string{"policy", "explain", "--request", "GET /v1.0/user"}, 3, []string{"path_not_allowed", "near: GET /v1.0/users"}},
+		{[]string{"policy", "explain", "--policy", dir + "/good", "--policy", "builtin", "--request", "GET /v1.0/users/" + aliceToken + "/mailboxSettings"}, 3, []string{"mail_only_for_reporting", "custom.rego:"}},
+		{[]string{"policy", "explain", "--policy", dir + "/good", "--policy", "builtin", "--caller", "spiffe://example.org/reporting", "--request", "GET /v1.0/users/" + aliceToken + "/mailboxSettings"}, 0, []string{"allowed"}},
+	} {
+		stdout, stderr, exit := command(t, "", test.args...)
+		if exit != test.exit {
+			t.Errorf("%v: exit %d, want %d\n%s%s", test.args, exit, test.exit, stdout, stderr)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(stdout+stderr, want) {
+				t.Errorf("%v: lacks %q\n%s%s", test.args, want, stdout, stderr)
+			}
+		}
+	}
+	if stdout, _, _ := command(t, "", "policy", "list", "--set", "groups=off"); strings.Contains(stdout, "/v1.0/groups") {
+		t.Error("groups=off lists groups")
+	}
+	stdout, _, _ := command(t, "", "policy", "list", "--json")
+	var list struct {
+		Endpoints []listedEndpoint `json:"endpoints"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &list); err != nil || len(list.Endpoints) < 10 {
+		t.Errorf("policy list --json: %d endpoints, %v", len(list.Endpoints), err)
+	}
+}
+
+func TestEveryCommandTeaches(t *testing.T) {
+	for _, args := range [][]string{
+		{}, {"serve"}, {"run"}, {"demo"}, {"sanitize"}, {"policy"}, {"policy", "list"}, {"policy", "check"}, {"policy", "test"},
+		{"policy", "explain"}, {"envoy", "config"},
+	} {
+		stdout, stderr, exit := command(t, "", append(args, "--help")...)
+		if exit != 0 || !strings.Contains(stdout, "Usage:") || len(args) > 0 && args[0] != "policy" && !strings.Contains(stdout, "Examples:") {
+			t.Errorf("%v --help: exit %d\n%s%s", args, exit, stdout, stderr)
+		}
+	}
+}
+
+func TestEnvoyConfigCommand(t *testing.T) {
+	stdout, stderr, exit := command(t, "", "envoy", "config", "--config", "deploy/graphveil.yaml")
+	if exit != 0 || !strings.Contains(stdout, "FULL_DUPLEX_STREAMED") || !strings.Contains(stdout, "/run/graphveil/processor.sock") {
+		t.Errorf("exit %d\n%s%s", exit, stdout, stderr)
+	}
+	if _, stderr, exit := command(t, "", "envoy", "config"); exit != exitUsage || !strings.Contains(stderr, "cert_file") {
+		t.Errorf("without a certificate: exit %d, %s", exit, stderr)
+	}
+	if _, stderr, exit := command(t, "", "envoy", "config", "--config", "deploy/graphveil.yaml", "--format", "toml"); exit != exitUsage || !strings.Contains(stderr, "toml") {
+		t.Errorf("unknown format: exit %d, %s", exit, stderr)
+	}
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/graphveil/graphveil"
+
+// arrows are the imports between our packages, tests aside: straight lines from
+// main down to plain data. A new arrow is a decision; make it here.
+var arrows = map[string][]string{
+	".":                   {"auth", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "envoy", "extproc", "extproc/pseudonym", "policy", "policy/plan"},
+	"auth":                nil,
+	"envoy":               nil,
+	"policy/plan":         nil,
+	"policy/odata":        nil,
+	"policy":              {"policy/odata", "policy/plan"},
+	"extproc/pseudonym":   nil,
+	"extproc/sanitize":    {"policy/plan"},
+	"extproc":             {"extproc/pseudonym", "extproc/sanitize", "policy", "policy/odata", "policy/plan"},
+	"bench/tenant/entra":  nil,
+	"bench/tenant/graph":  nil,
+	"bench/tenant":        {"bench/tenant/entra", "bench/tenant/graph"},
+	"envoy/envoytest":     {"envoy"},
+	"extproc/extproctest": {"extproc"},
+}
+
+func TestImportsAreStraight(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := ours(fields[0])
+		allowed, known := arrows[name]
+		if !known && name != "policy/connectors" {
+			t.Errorf("package %s is not in the table of arrows", name)
+		}
+		seen++
+		for _, imported := range fields[1:] {
+			if strings.HasPrefix(imported, module) && !slices.Contains(allowed, ours(imported)) {
+				t.Errorf("%s imports %s, which the table of arrows does not have", name, ours(imported))
+			}
+		}
+	}
+	if seen < len(arrows) {
+		t.Errorf("%d packages, the table has %d", seen, len(arrows))
+	}
+}
+
+func ours(path string) string {
+	if path == module {
+		return "."
+	}
+	return strings.TrimPrefix(path, module+"/")
+}
+
+// Go names no path of the API: those are the policy's. Only the synthetic tenant,
+// the demo and the texts of --help may.
+func TestGoNamesNoPathOfTheAPI(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files++
+		folder, name := filepath.Split(path)
+		if folder == "" || strings.HasPrefix(folder, "bench/") {
+			return nil // help texts, demo, tenant
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(text)) {
+			if before, _, comment := strings.Cut(line, "//"); strings.Contains(before, "/v1.0/") || !comment && strings.Contains(line, "/beta/") {
+				t.Errorf("%s names a path of the API: %s", name, strings.TrimSpace(line))
+			}
+		}
+		return nil
+	})
+	if err != nil || files < 50 {
+		t.Errorf("%d files, %v", files, err)
+	}
+}
+
+// Where ../shared is, tests that read it must not be skipped; CI says that it
+// must be there.
+func TestSharedIsThereInCI(t *testing.T) {
+	if os.Getenv("GRAPHVEIL_REQUIRE_SHARED") == "" {
+		return
+	}
+	for _, name := range []string{"../shared/conformance/documents.jsonl", "../shared/conformance/vectors.jsonl", "../shared/graph/graph-schema.json"} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
