@@ -75,11 +75,13 @@ func (m *mail) categories(b []byte) []byte {
 	return append(b, `"]`...)
 }
 
+// internetMessageID is made by a server, names nobody and is known to all who
+// received the message.
 func (m *mail) internetMessageID(b []byte) []byte {
 	d := m.dice(5)
 	b = append(b, `"<AM0PR04MB`...)
 	b = strconv.AppendUint(b, d.next(), 16)
-	b = append(b, m.owner.s.cfg.Canary...)
+	b = append(b, m.owner.s.cfg.OrgCanary...)
 	return append(b, `@AM0PR04MB5523.eurprd04.prod.outlook.com>"`...)
 }
 
