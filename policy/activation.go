@@ -203,7 +203,7 @@ func (a *activation) checkDefined(ctx context.Context, tree ast.Object) {
 }
 
 func alwaysHolds(body ast.Body) bool {
-	return len(body) == 1 && body[0].IsCall() == false && body[0].Equal(ast.NewExpr(ast.BooleanTerm(true)))
+	return len(body) == 1 && !body[0].IsCall() && body[0].Equal(ast.NewExpr(ast.BooleanTerm(true)))
 }
 
 // find follows names through objects.

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -78,10 +79,14 @@ func (*againstTracer) Config() topdown.TraceConfig { return topdown.TraceConfig{
 
 func (t *againstTracer) TraceEvent(event topdown.Event) {
 	rule, ok := event.Node.(*ast.Rule)
-	if !ok || event.Op != topdown.ExitOp || !slices.Contains(reasonRules, rule.Path().String()) {
+	if !ok || event.Op != topdown.ExitOp {
 		return
 	}
-	place := RulePlace{Rule: rule.Path().String()[len("data."):], File: rule.Location.File, Line: rule.Location.Row}
+	name := rule.Ref().GroundPrefix().String()
+	if !slices.Contains(reasonRules, name) {
+		return
+	}
+	place := RulePlace{Rule: strings.TrimPrefix(name, "data."), File: rule.Location.File, Line: rule.Location.Row}
 	if !slices.Contains(t.places, place) {
 		t.places = append(t.places, place)
 	}
