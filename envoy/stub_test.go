@@ -34,6 +34,13 @@ type stub struct {
 	request  func(headers map[string]string) *extprocv3.ProcessingResponse
 	response func(headers map[string]string) *extprocv3.ProcessingResponse
 
+	// verbatim releases bodies as they are.
+	verbatim bool
+
+	// leave ends the stream cleanly at the first message, which no processor
+	// may do.
+	leave bool
+
 	mu          sync.Mutex
 	attributes  map[string]string
 	requests    []map[string]string
@@ -49,6 +56,9 @@ func (s *stub) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
 		}
 		if err != nil {
 			return err
+		}
+		if s.leave {
+			return nil
 		}
 		answer := s.answer(message)
 		if answer == nil {
@@ -84,7 +94,11 @@ func (s *stub) answer(message *extprocv3.ProcessingRequest) *extprocv3.Processin
 		}
 		return responseHeaders(nil)
 	case *extprocv3.ProcessingRequest_ResponseBody:
-		return bodyChunk(upper(m.ResponseBody.GetBody()), m.ResponseBody.GetEndOfStream())
+		body := m.ResponseBody.GetBody()
+		if !s.verbatim {
+			body = upper(body)
+		}
+		return bodyChunk(body, m.ResponseBody.GetEndOfStream())
 	case *extprocv3.ProcessingRequest_ResponseTrailers:
 		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseTrailers{
 			ResponseTrailers: &extprocv3.TrailersResponse{},
@@ -199,14 +213,41 @@ func (s *stub) serve(t *testing.T) string {
 	return path
 }
 
-// lastRequest is the request headers that the stub saw last.
-func (s *stub) lastRequest() map[string]string {
+// onRequest changes what is answered to request headers from now on.
+func (s *stub) onRequest(f func(map[string]string) *extprocv3.ProcessingResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.requests) == 0 {
+	s.request = f
+}
+
+// onResponse changes what is answered to response headers from now on.
+func (s *stub) onResponse(f func(map[string]string) *extprocv3.ProcessingResponse) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.response = f
+}
+
+// seen is the request headers that arrived up to now.
+func (s *stub) seen() []map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]map[string]string(nil), s.requests...)
+}
+
+// lastEndOfStream says whether the last request had no body.
+func (s *stub) lastEndOfStream() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endOfStream[len(s.endOfStream)-1]
+}
+
+// lastRequest is the request headers that the stub saw last.
+func (s *stub) lastRequest() map[string]string {
+	requests := s.seen()
+	if len(requests) == 0 {
 		return nil
 	}
-	return s.requests[len(s.requests)-1]
+	return requests[len(requests)-1]
 }
 
 const upstreamName = "graph.example"
