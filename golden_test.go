@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/graphveil/graphveil/extproc"
+	"github.com/graphveil/graphveil/policy"
+	"github.com/graphveil/graphveil/policy/plan"
+)
+
+const goldenFolder = "testdata/golden"
+
+// canary is in every value of an original that must not leave as it is.
+const canary = "CANARY"
+
+// TestGolden sanitizes, for each endpoint of the shipped policy, a response that
+// has a value at every position that the shape names, and compares the result
+// with the one in the repository. With -update both are written anew.
+func TestGolden(t *testing.T) {
+	t.Setenv("GRAPHVEIL_SALT", "salt")
+	t.Setenv("GRAPHVEIL_KEY", "secret")
+	s, err := policy.Load(t.Context(), policy.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGateway(&Config{}, func() *policy.Snapshot { return s })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var folders []string
+	for _, e := range s.Endpoints() {
+		folder := filepath.Join(goldenFolder, e.Connector, e.ID)
+		folders = append(folders, folder)
+		t.Run(e.Connector+"."+e.ID, func(t *testing.T) {
+			made := newOriginal(e)
+			compareWithFile(t, folder+"/request", goldenRequest(e)+"\n")
+			compareWithFile(t, folder+"/original.json", indent(t, made.text))
+			request, original := readGolden(t, folder+"/request"), readGolden(t, folder+"/original.json")
+
+			if n := strings.Count(original, canary); n < made.hidden || made.hidden == 0 {
+				t.Errorf("%d canaries for %d positions that hide their value", n, made.hidden)
+			}
+			method, url, _ := strings.Cut(strings.TrimSpace(request), " ")
+			out, result := sanitizeOne(t.Context(), g, offlineExchange{Method: method, URL: url, Status: 200, body: []byte(original)})
+			if result.outcome != extproc.OutcomeSanitized {
+				t.Fatalf("%s: %v", result.outcome, result.reasons)
+			}
+			if strings.Contains(strings.ToUpper(string(out)), canary) {
+				t.Error("a value that must not leave did")
+			}
+			compareWithFile(t, folder+"/sanitized.json", indent(t, out))
+		})
+	}
+	strays, err := filepath.Glob(goldenFolder + "/*/*")
+	if err != nil || len(strays) == 0 {
+		t.Fatalf("no golden folders, %v", err)
+	}
+	for _, folder := range strays {
+		if !slices.Contains(folders, folder) {
+			t.Errorf("%s stands for no endpoint", folder)
+		}
+	}
+}
+
+func readGolden(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func indent(t *testing.T, text []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return b.String() + "\n"
+}
+
+// goldenRequest fills the path's parameters: a token where the policy wants one,
+// an id that looks like Graph's elsewhere.
+func goldenRequest(e policy.EndpointInfo) string {
+	path := e.Path
+	for name, rule := range e.Params {
+		value := "AAMkAGI2TG93AAA="
+		switch {
+		case rule == "reversible":
+			value = aliceToken
+		case strings.Contains(rule, "[0-9A-Fa-f]{8}"):
+			value = "02bd9fd6-8f93-4758-87c3-1fb73740a315"
+		}
+		path = strings.Replace(path, "{"+name+"}", value, 1)
+	}
+	return e.Methods[0] + " " + path
+}
+
+// original is a response with a value at every position of a plan.
+type original struct {
+	text   []byte
+	path   string // of the request, for page links
+	next   int
+	hidden int // positions whose value must not leave as it is
+}
+
+func newOriginal(e policy.EndpointInfo) *original {
+	o := &original{path: strings.TrimPrefix(strings.ReplaceAll(goldenRequest(e), aliceToken, alice), e.Methods[0]+" ")}
+	o.value(e.Plan.Root, "")
+	return o
+}
+
+func (o *original) value(n *plan.Node, name string) {
+	switch n.Op {
+	case plan.Object:
+		o.text = append(o.text, '{')
+		for i, f := range n.Object.All() {
+			if i > 0 {
+				o.text = append(o.text, ',')
+			}
+			o.text = append(strconv.AppendQuote(o.text, f.Name), ':')
+			o.value(f.Node, f.Name)
+		}
+		o.text = append(o.text, '}')
+	case plan.Array:
+		o.text = append(o.text, '[')
+		o.value(n.Items, name)
+		o.text = append(o.text, ']')
+	default:
+		o.next++
+		if n.Op != plan.Keep {
+			o.hidden++
+		}
+		o.text = append(o.text, o.scalar(n, name)...)
+	}
+}
+
+// scalar is a value of the kind that the position has.
+func (o *original) scalar(n *plan.Node, name string) string {
+	switch n.Op {
+	case plan.Drop:
+		if o.next%5 == 0 {
+			return fmt.Sprintf(`{"%s":["%s-%d",null,1.50]}`, name, canary, o.next)
+		}
+		return fmt.Sprintf(`"%s-%d, \u00e9\ud83d\ude00 \"quoted\""`, canary, o.next)
+	case plan.MatchReplace:
+		return fmt.Sprintf(`"SMTP:%s-%d@contoso.example"`, canary, o.next)
+	case plan.Link:
+		return fmt.Sprintf(`"https://graph.microsoft.com%s?$skiptoken=%s%d"`, o.path, canary, o.next)
+	case plan.JSONPseudonymOriginal: // the address of a group leaves beside its pseudonym
+		o.hidden--
+		return `"team@contoso.example"`
+	case plan.Keep:
+		return o.kept(name)
+	}
+	if strings.HasSuffix(name, "Id") || name == "id" {
+		return fmt.Sprintf(`"%s-%08d-0000-4000-8000-000000000000"`, canary, o.next)
+	}
+	return fmt.Sprintf(`"%s.%d@contoso.example"`, canary, o.next)
+}
+
+func (o *original) kept(name string) string {
+	switch {
+	case strings.HasSuffix(name, "DateTime"), strings.HasSuffix(name, "Date"):
+		return `"2026-03-01T09:30:00Z"`
+	case strings.HasPrefix(name, "is"), strings.HasPrefix(name, "has"), strings.HasSuffix(name, "Enabled"):
+		return "true"
+	case strings.HasSuffix(name, "Count"), strings.HasSuffix(name, "count"):
+		return strconv.Itoa(o.next)
+	}
+	return fmt.Sprintf(`"kept-%d"`, o.next)
+}
