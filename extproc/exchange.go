@@ -87,7 +87,7 @@ func (g *Gateway) NewExchange() *Exchange {
 
 // Request decides the request.
 func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Refusal) {
-	if x.phase != phaseStart {
+	if x.phase != phaseStart || x.snapshot == nil {
 		return Forward{}, x.refuse(&Refusal{Code: "internal"})
 	}
 	if head.HasBody {
@@ -99,6 +99,7 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 	}
 	route, denial := x.snapshot.Route(head.Method, target)
 	if denial != nil {
+		x.record.Connector, x.record.Endpoint = denial.Connector, denial.Endpoint
 		return Forward{}, x.refuse(refusalOf(denial))
 	}
 	x.record.Connector, x.record.Endpoint = route.Connector, route.Endpoint
@@ -178,7 +179,7 @@ func (x *Exchange) Response(head ResponseHead) (remove []string, refusal *Refusa
 		x.rewriter.Reset(body, tokens{x})
 	}
 	for _, h := range head.Headers {
-		if !strings.HasPrefix(h.Name, ":") && !x.snapshot.AllowsResponseHeader(h.Name) && !hopByHop[h.Name] {
+		if !strings.HasPrefix(h.Name, ":") && !x.snapshot.AllowsResponseHeader(h.Name) && !envoysOwn[h.Name] {
 			remove = append(remove, h.Name)
 		}
 	}
@@ -194,7 +195,7 @@ func (x *Exchange) planFor(head ResponseHead) (*plan.Plan, *Refusal) {
 		case "content-encoding":
 			encoding += h.Value
 		case "content-type":
-			mediaType = h.Value
+			mediaType += h.Value // two of them are none
 		}
 	}
 	switch {
@@ -279,9 +280,9 @@ func (x *Exchange) Code() string { return x.record.Code }
 
 func (x *Exchange) refuse(r *Refusal) *Refusal {
 	if x.record.Code == "" { // the first cause counts
-		x.record.Outcome = OutcomeDenied
-		if x.phase != phaseStart {
-			x.record.Outcome = OutcomeRefused
+		x.record.Outcome = OutcomeRefused
+		if x.phase == phaseStart || x.phase == phaseAllowed && x.record.UpstreamStatus == 0 {
+			x.record.Outcome = OutcomeDenied
 		}
 		x.record.Code, x.record.Reasons, x.record.Status = r.Code, r.Reasons, r.status()
 	}

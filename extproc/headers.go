@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// hopByHop are response header fields that belong to the connection: Envoy
-// writes its own, and its mutation rules keep us from touching them.
-var hopByHop = map[string]bool{"connection": true, "transfer-encoding": true, "keep-alive": true, "upgrade": true}
+// envoysOwn are header fields that belong to the connection or to the framing of
+// a message. Envoy writes its own, and its mutation rules (package envoy) keep us
+// from touching them: a removal would fail the exchange.
+var envoysOwn = map[string]bool{"connection": true, "content-length": true, "transfer-encoding": true, "upgrade": true}
 
 // isJSON says whether a content type is application/json, whatever its
 // parameters: the upstream sends several (odata.metadata, streaming, charset).

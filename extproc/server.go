@@ -77,14 +77,10 @@ func (s *Server) NewGRPC() *grpc.Server {
 // stream: on a clean end from our side Envoy would let the rest of the exchange
 // pass as it is, whatever its failure mode (external_processor.proto, and tried).
 func (s *Server) Process(g extprocv3.ExternalProcessor_ProcessServer) error {
-	st := &stream{server: s, grpc: g, exchange: s.config.Gateway.NewExchange(), idle: time.NewTimer(s.config.IdleTimeout)}
+	st := &stream{server: s, grpc: g, idle: time.NewTimer(s.config.IdleTimeout)}
 	defer st.idle.Stop()
 	done := make(chan error, 1)
-	go func() {
-		err := st.run()
-		st.close(err)
-		done <- err
-	}()
+	go func() { done <- st.run() }()
 	select {
 	case err := <-done:
 		return err

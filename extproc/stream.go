@@ -32,7 +32,7 @@ const MetadataNamespace = "graphveil"
 // stream is the gRPC side of one exchange.
 //
 // Invariants:
-//   - run returns nil only on io.EOF from Recv.
+//   - receive, and so run, returns nil only on io.EOF from Recv.
 //   - held is the reply to the response headers until the first output;
 //     released says that it was sent. Before, a refusal is a clean error
 //     response; afterwards only an error of the stream, a reset at the client.
@@ -48,17 +48,21 @@ type stream struct {
 	answered bool
 }
 
+// run serves the exchange to its end and records it. No panic gets out: it would
+// end the process, and with it every other exchange.
 func (s *stream) run() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			// The panic's value may hold data: only its type and the stack,
-			// which has no values, are logged.
-			s.server.config.Log.LogAttrs(s.grpc.Context(), slog.LevelError, "panic in an exchange",
-				slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
-			s.exchange.Refuse(&Refusal{Code: "internal"})
-			err = status.Error(codes.Internal, "ending the exchange: internal error")
-		}
-	}()
+	defer s.recoverTo(&err)
+	s.exchange = s.server.config.Gateway.NewExchange()
+	err = s.receive()
+	record := s.exchange.Close()
+	s.server.config.Metrics.observe(&record)
+	record.Log(context.WithoutCancel(s.grpc.Context()), s.server.config.Log)
+	return err
+}
+
+// receive handles messages until the stream ends.
+func (s *stream) receive() (err error) {
+	defer s.recoverTo(&err)
 	for {
 		m, err := s.grpc.Recv()
 		if err == io.EOF {
@@ -74,11 +78,19 @@ func (s *stream) run() (err error) {
 	}
 }
 
-// close writes the record of the exchange.
-func (s *stream) close(err error) {
-	record := s.exchange.Close()
-	s.server.config.Metrics.observe(&record)
-	record.Log(context.WithoutCancel(s.grpc.Context()), s.server.config.Log)
+// recoverTo turns a panic into an error of the stream. The panic's value may hold
+// data: only its type and the stack, which has no values, are logged.
+func (s *stream) recoverTo(err *error) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.server.config.Log.LogAttrs(s.grpc.Context(), slog.LevelError, "panic in an exchange",
+		slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+	if s.exchange != nil {
+		s.exchange.Refuse(&Refusal{Code: "internal"})
+	}
+	*err = status.Error(codes.Internal, "ending the exchange: internal error")
 }
 
 // touch restarts the idle timer.
@@ -170,6 +182,9 @@ next:
 			if f.Name == h.Name {
 				continue next
 			}
+		}
+		if envoysOwn[h.Name] {
+			continue
 		}
 		remove = append(remove, h.Name)
 	}

@@ -95,10 +95,12 @@ var things = sync.OnceValues(func() (*policy.Snapshot, error) {
 // world is a processor with everything around it.
 type world struct {
 	*extproctest.Envoy
-	gateway  *extproc.Gateway
-	server   *extproc.Server
-	codec    *pseudonym.Codec
-	tokens   *tokens
+	gateway *extproc.Gateway
+	server  *extproc.Server
+	codec   *pseudonym.Codec
+	tokens  *tokens
+	// policy is asked for each exchange.
+	policy   func() *policy.Snapshot
 	upstream *upstreamStub
 	log      *lines
 	registry *prometheus.Registry
@@ -113,6 +115,7 @@ func newWorld(t testing.TB, change ...func(*extproc.ServerConfig)) *world {
 	}
 	w := &world{
 		tokens:   &tokens{},
+		policy:   func() *policy.Snapshot { return snapshot },
 		upstream: &upstreamStub{status: 200, body: `{"value":[]}`, header: http.Header{"Content-Type": {"application/json"}}},
 		log:      &lines{},
 		registry: prometheus.NewRegistry(),
@@ -123,7 +126,7 @@ func newWorld(t testing.TB, change ...func(*extproc.ServerConfig)) *world {
 		t.Fatal(err)
 	}
 	w.gateway, err = extproc.NewGateway(extproc.GatewayConfig{
-		Policy: func() *policy.Snapshot { return snapshot },
+		Policy: func() *policy.Snapshot { return w.policy() },
 		Codec:  w.codec, Links: links, Upstream: upstream, Origin: origin, UserAgent: "graphveil/test",
 	})
 	if err != nil {
