@@ -1,0 +1,187 @@
+package graphveil_test
+
+import data.graphveil
+
+endpoint := {
+	"methods": {"GET": true},
+	"params": {
+		"user": {"reversible": true},
+		"folder": {"keep": true},
+		"kind": {"values": ["inbox", "sentitems"]},
+		"message": {"pattern": "^(?:[0-9]+)$"},
+	},
+	"query": {
+		"select": {"name": "$select", "properties": {"id": true}},
+		"top": {"name": "$top", "max": 10},
+		"skip": {"name": "$skip", "max": 100},
+		"count": {"name": "$count", "values": ["true"]},
+		"filter": {"name": "$filter", "properties": {"id": true, "mail": true}},
+		"orderby": {"name": "$orderby", "properties": {"id": true}},
+		"expand": {"name": "$expand", "properties": {"manager": true}},
+		"model": {"name": "Model", "pattern": "^(?:[a-z]+)$"},
+	},
+	"headers": {
+		"prefer": {"pattern": "^(?:x=[0-9])$"},
+		"consistencylevel": {"values": ["eventual", "strong"]},
+		"accept": {},
+	},
+	"clear": {"id": true, "name": true},
+}
+
+good := {
+	"request": {"method": "GET", "path": "/x", "segments": ["x"], "query": {}, "headers": {}, "sealed": false},
+	"endpoint": {
+		"connector": "c",
+		"id": "e",
+		"params": {"user": "p~x", "folder": "AAMk", "kind": "Inbox", "message": "42"},
+	},
+	"odata": {"malformed": []},
+	"caller": {},
+}
+
+# A good request with one change.
+reasons(patch) := found if {
+	found := graphveil.decision.reasons with input as json.patch(good, [patch])
+		with data.graphveil.endpoints as {"c": {"e": endpoint}}
+}
+
+replace(path, value) := {"op": "replace", "path": path, "value": value}
+
+query(options) := replace("/request/query", options)
+
+odata(parsed) := replace("/odata", object.union({"malformed": []}, parsed))
+
+param(name, value) := replace(sprintf("/endpoint/params/%s", [name]), value)
+
+header(name, value) := replace("/request/headers", {name: value})
+
+test_allowed if {
+	graphveil.decision == {"allow": true, "reasons": set()} with input as good
+		with data.graphveil.endpoints as {"c": {"e": endpoint}}
+}
+
+test_nothing_is_known_of_the_request if {
+	decision := graphveil.decision with input as {}
+	decision == {"allow": false, "reasons": {"path_not_allowed", "policy_error", "method_not_allowed"}}
+}
+
+test_no_such_endpoint if {
+	"path_not_allowed" in reasons(replace("/endpoint/id", "f"))
+	"path_not_allowed" in reasons(replace("/endpoint/connector", "d"))
+}
+
+test_incomplete_input if {
+	every path in ["/request/query", "/request/headers", "/endpoint/params", "/odata/malformed"] {
+		"policy_error" in reasons({"op": "remove", "path": path})
+		"policy_error" in reasons(replace(path, "text"))
+	}
+}
+
+test_method if {
+	reasons(replace("/request/method", "POST")) == {"method_not_allowed"}
+	reasons(replace("/request/method", "get")) == {"method_not_allowed"}
+}
+
+test_parameter if {
+	every name, value in {"user": "p~y", "folder": "x", "kind": "SENTITEMS", "message": "7"} {
+		reasons(param(name, value)) == set()
+	}
+	reasons(param("kind", "drafts")) == {"id_not_allowed:kind"}
+	reasons(param("message", "42x")) == {"id_not_allowed:message"}
+	reasons({"op": "remove", "path": "/endpoint/params/message"}) == {"id_not_allowed:message"}
+}
+
+test_functions_are_no_ids if {
+	every name in ["delta", "Delta", "me", "$count", "$ref", "delta()", "microsoft.graph.delta", "Microsoft.Graph.user", "f(x='y')"] {
+		reasons(param("folder", name)) == {"id_not_allowed:folder"}
+	}
+}
+
+test_reserved_segments if {
+	graphveil.reserved_segments == {"delta", "me"}
+}
+
+test_option_that_is_not_listed if {
+	reasons(query({"search": "x"})) == {"query_not_allowed:$search"}
+	reasons(query({"anything": "x"})) == {"query_not_allowed"}
+}
+
+test_option_that_does_not_parse if {
+	reasons(odata({"malformed": ["filter"]})) == {"query_malformed:$filter"}
+	reasons(odata({"malformed": ["search"]})) == set()
+}
+
+test_option_value if {
+	reasons(query({"count": "true"})) == set()
+	reasons(query({"count": "false"})) == {"query_value_not_allowed:$count"}
+	reasons(query({"model": "a"})) == set()
+	reasons(query({"model": "1"})) == {"query_value_not_allowed:Model"}
+}
+
+test_max if {
+	reasons(odata({"top": 10})) == set()
+	reasons(odata({"top": 11})) == {"query_value_not_allowed:$top"}
+	reasons(odata({"skip": 101})) == {"query_value_not_allowed:$skip"}
+}
+
+test_select if {
+	reasons(odata({"select": ["id"]})) == set()
+	reasons(odata({"select": ["id", "mail"]})) == {"query_value_not_allowed:$select"}
+
+	free := json.remove(endpoint, ["query/select/properties"])
+	decision := graphveil.decision with input as json.patch(good, [odata({"select": ["mail"]})])
+		with data.graphveil.endpoints as {"c": {"e": free}}
+	decision.allow
+}
+
+test_expand if {
+	reasons(odata({"expand": [{"path": "manager", "select": [], "options": ["select", "expand", "top"]}]})) == set()
+	reasons(odata({"expand": [{"path": "manager", "select": [], "options": ["filter"]}]})) == {"query_value_not_allowed:$expand"}
+	reasons(odata({"expand": [{"path": "members", "select": [], "options": []}]})) == {"query_value_not_allowed:$expand"}
+}
+
+# mail is listed but not in clear, name is in clear but not listed.
+test_filter if {
+	reasons(odata({"filter": {"properties": ["id"], "lambdas": false}})) == set()
+	reasons(odata({"filter": {"properties": ["id"], "lambdas": true}})) == {"filter_property_not_allowed:$filter"}
+	every path in ["mail", "name", "other"] {
+		reasons(odata({"filter": {"properties": ["id", path], "lambdas": false}})) == {"filter_property_not_allowed:$filter"}
+	}
+}
+
+test_orderby if {
+	reasons(odata({"orderby": [{"property": "id", "descending": true}]})) == set()
+	reasons(odata({"orderby": [{"property": "name", "descending": true}]})) == {"filter_property_not_allowed:$orderby"}
+}
+
+test_header if {
+	every name, value in {"prefer": "x=1", "consistencylevel": "strong, eventual", "accept": "anything", "other": "anything"} {
+		reasons(header(name, value)) == set()
+	}
+	reasons(header("prefer", "x=1, y")) == {"header_value_not_allowed:prefer"}
+	reasons(header("consistencylevel", "eventual, weak")) == {"header_value_not_allowed:consistencylevel"}
+	reasons(header("consistencylevel", "")) == {"header_value_not_allowed:consistencylevel"}
+}
+
+sealed(options, parsed) := found if {
+	found := graphveil.decision.reasons with input as json.patch(good, [
+		replace("/request/sealed", true),
+		query(options),
+		odata(parsed),
+	])
+		with data.graphveil.endpoints as {"c": {"e": endpoint}}
+}
+
+test_page_link if {
+	sealed({"skiptoken": "x", "deltatoken": "x", "top": "999", "skip": "5000"}, {"top": 999, "skip": 5000}) == set()
+	sealed({"search": "x"}, {}) == {"query_not_allowed:$search"}
+	sealed({"filter": "mail eq 1"}, {"filter": {"properties": ["mail"], "lambdas": false}}) == {"filter_property_not_allowed:$filter"}
+	reasons(query({"skiptoken": "x"})) == {"query_not_allowed:$skiptoken"}
+}
+
+test_custom_denial if {
+	decision := graphveil.decision with input as good
+		with data.graphveil.endpoints as {"c": {"e": endpoint}}
+		with data.graphveil.custom.deny as {"after_hours"}
+	decision == {"allow": false, "reasons": {"after_hours"}}
+}
