@@ -150,6 +150,9 @@ func (p *Process) Address() string { return p.address }
 // address and port.
 func (p *Process) Admin() string { return p.admin.address }
 
+// Pid is the id of the process.
+func (p *Process) Pid() int { return p.command.Process.Pid }
+
 // Done is closed when the process has ended, for whatever reason.
 func (p *Process) Done() <-chan struct{} { return p.done }
 

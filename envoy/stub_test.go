@@ -234,6 +234,13 @@ func (s *stub) seen() []map[string]string {
 	return append([]map[string]string(nil), s.requests...)
 }
 
+// attribute is one of the request attributes that the stub saw last.
+func (s *stub) attribute(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.attributes[name]
+}
+
 // lastEndOfStream says whether the last request had no body.
 func (s *stub) lastEndOfStream() bool {
 	s.mu.Lock()
