@@ -368,7 +368,10 @@ func headerValue(h *corev3.HeaderValue) string {
 // callerOf reads who calls from the attributes that Envoy was asked to send.
 func callerOf(m *extprocv3.ProcessingRequest) policy.Caller {
 	attributes := m.GetAttributes()["envoy.filters.http.ext_proc"].GetFields()
-	caller := policy.Caller{Address: attributes["source.address"].GetStringValue()}
+	caller := policy.Caller{
+		Address: attributes["source.address"].GetStringValue(),
+		Subject: attributes["connection.subject_peer_certificate"].GetStringValue(),
+	}
 	if uri := attributes["connection.uri_san_peer_certificate"].GetStringValue(); strings.HasPrefix(uri, "spiffe://") {
 		caller.SPIFFEID = uri
 	}
