@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -101,20 +102,21 @@ func (a *adminClient) listener(ctx context.Context) (string, error) {
 
 // drained says whether the listener is closed and no request is in progress.
 func (a *adminClient) drained(ctx context.Context) (bool, error) {
-	body, err := a.ask(ctx, http.MethodGet, `/stats?filter=(total_active_listeners|`+listenerName+`\.downstream_rq_active)$`)
+	const stopped, active = "listener_manager.listener_stopped", "http." + listenerName + ".downstream_rq_active"
+	body, err := a.ask(ctx, http.MethodGet, "/stats?filter="+url.QueryEscape("^("+stopped+"|"+active+")$"))
 	if err != nil {
 		return false, err
 	}
-	lines := strings.Fields(string(body))
-	if len(lines) < 4 {
-		return false, errors.New("asking /stats: no counts of listeners and requests")
-	}
-	for i := 1; i < len(lines); i += 2 {
-		if lines[i] != "0" {
-			return false, nil
+	counts := map[string]string{}
+	for line := range strings.Lines(string(body)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
+			counts[name] = value
 		}
 	}
-	return true, nil
+	if counts[stopped] == "" || counts[active] == "" {
+		return false, errors.New("asking /stats: no counts of listeners and requests")
+	}
+	return counts[stopped] != "0" && counts[active] == "0", nil
 }
 
 // untilReady waits for the admin interface and for the listener, and learns

@@ -34,7 +34,7 @@ type Options struct {
 	Log io.Writer
 
 	// DrainTime is how long Envoy goes on accepting connections after
-	// [Process.Drain] began, in whole seconds. Zero: 5s.
+	// [Process.Drain] began, rounded up to whole seconds. Zero: 5s.
 	DrainTime time.Duration
 }
 
@@ -88,7 +88,7 @@ func Start(ctx context.Context, binary string, b *bootstrapv3.Bootstrap, o Optio
 		"--disable-hot-restart",
 		"--log-level", "warning",
 		"--component-log-level", "http:info,ext_proc:info",
-		"--drain-time-s", strconv.Itoa(int(drainTime / time.Second)),
+		"--drain-time-s", strconv.Itoa(int((drainTime + time.Second - 1) / time.Second)),
 		"--drain-strategy", "immediate",
 	}
 	if o.Workers > 0 {
@@ -170,16 +170,18 @@ func (p *Process) Wait() error {
 // stops accepting new ones. It returns when that has happened and no request is
 // in progress, or with an error when ctx is over. Call Stop after it.
 func (p *Process) Drain(ctx context.Context) error {
-	if err := p.admin.post(ctx, adminDrain+"?graceful&skip_exit"); err != nil {
+	if err := p.admin.post(ctx, adminDrain+"?graceful"); err != nil {
 		return fmt.Errorf("draining envoy: %w", err)
 	}
-	for {
-		idle, err := p.admin.drained(ctx)
-		switch {
-		case err != nil:
+	// Worker threads close their ends one after the other and tell of the first
+	// alone, so one look more than seems needed.
+	for looks := 0; looks < 2; looks++ {
+		drained, err := p.admin.drained(ctx)
+		if err != nil {
 			return fmt.Errorf("draining envoy: %w", err)
-		case idle:
-			return nil
+		}
+		if !drained {
+			looks = -1
 		}
 		select {
 		case <-ctx.Done():
@@ -189,6 +191,7 @@ func (p *Process) Drain(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+	return nil
 }
 
 // Stop ends the process, with the requests that are in progress, and returns
