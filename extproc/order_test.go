@@ -1,6 +1,7 @@
 package extproc_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/extproc/extproctest"
+	"github.com/graphveil/graphveil/policy/odata"
 )
 
 type message = *extprocv3.ProcessingRequest
@@ -153,5 +155,56 @@ func TestWrongMode(t *testing.T) {
 		if !strings.Contains(replies.Err.Error(), "graphveil envoy config") {
 			t.Errorf("%v: the error does not say what to do: %v", c, replies.Err)
 		}
+	}
+}
+
+// TestRevealedPath: a token of ours that hides what is no path segment leads
+// nowhere, like a token that is not ours.
+func TestRevealedPath(t *testing.T) {
+	for value, want := range map[string]string{
+		thingID: "/v1.0/things/" + thingID, "a b+c@d": "/v1.0/things/a%20b%2Bc@d",
+		"a/b": "", "..": "", ".": "", `a\b`: "", "a\x00": "", "users('x')": "", "$count": "",
+	} {
+		w := newWorld(t)
+		w.upstream.body = `{"size":1}`
+		r := w.get(t, "/v1.0/things/"+string(odata.AppendSegment(nil, string(w.codec.AppendReversible(nil, []byte(value))))))
+		if want != "" {
+			if r.Status != 200 || w.upstream.last.RequestURI != want {
+				t.Errorf("%q: status %d, upstream %v", value, r.Status, w.upstream.last)
+			}
+			continue
+		}
+		if r.Status != 404 || code(t, r.Body) != "id_not_revealed" || w.upstream.last != nil {
+			t.Errorf("%q: status %d %s", value, r.Status, r.Body)
+		}
+	}
+}
+
+// TestReveal answers every token that is not ours alike.
+func TestReveal(t *testing.T) {
+	w := newWorld(t)
+	token := string(w.codec.AppendReversible(nil, []byte(thingID)))
+	hash := token[:45]
+	answers := map[string]string{}
+	for name, token := range map[string]string{
+		"hash changed":       "p~A" + token[3:],
+		"ciphertext changed": token[:len(token)-2] + "AA",
+		"truncated":          token[:len(token)-3],
+		"hash alone":         hash,
+		"other ciphertext":   hash + strings.Repeat("A", 21),
+		"made up":            "p~" + strings.Repeat("A", 107),
+		"foreign domain":     token + "@acme.com",
+	} {
+		r := w.get(t, "/v1.0/things/"+token)
+		if r.Status != 404 || w.upstream.last != nil {
+			t.Errorf("%s: status %d", name, r.Status)
+		}
+		answers[fmt.Sprint(r.Status, r.Header, string(r.Body))] = name
+	}
+	if len(answers) != 1 {
+		t.Errorf("the answers differ: %v", answers)
+	}
+	if r := w.get(t, "/v1.0/things/"+thingID); r.Status != 403 || code(t, r.Body) != "id_not_pseudonymous" {
+		t.Errorf("a plain id: %d %s", r.Status, r.Body)
 	}
 }
