@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,13 +35,13 @@ func (s *sources) parse(p *problems, withTests bool) map[string]*ast.Module {
 			p.add(&Error{Code: "parse_error", File: f.name, Message: "the file is given twice"})
 			continue
 		}
+		if len(bytes.TrimSpace(f.text)) == 0 {
+			p.add(&Error{Code: "parse_error", File: f.name, Message: "the file is empty"})
+			continue
+		}
 		module, err := ast.ParseModuleWithOpts(f.name, string(f.text), ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities()})
 		if err != nil {
 			p.addOPA(f.name, err)
-			continue
-		}
-		if module == nil {
-			p.add(&Error{Code: "parse_error", File: f.name, Message: "the file is empty"})
 			continue
 		}
 		modules[f.name] = module
@@ -194,11 +195,9 @@ func (c *compiled) baseData(more map[string]ast.Value) (ast.Object, error) {
 	if given, ok := own["graphveil"].(map[string]any); ok {
 		maps.Copy(graphveil, given)
 	}
-	settings := c.sources.settings
-	if settings == nil {
-		settings = map[string]string{}
+	if settings := c.sources.settings; len(settings) > 0 {
+		graphveil["settings"] = settings
 	}
-	graphveil["settings"] = settings
 	own["graphveil"] = graphveil
 	value, err := ast.InterfaceToValue(own)
 	if err != nil {

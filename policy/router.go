@@ -84,7 +84,7 @@ func (n *routeNode) add(e *endpoint) {
 // conflict says why one request could match both endpoints with neither being
 // the more literal one, or "".
 func conflict(a, b *endpoint) string {
-	if len(a.template) != len(b.template) {
+	if len(a.template) != len(b.template) || len(a.template) == 0 { // a bad path has no template
 		return ""
 	}
 	var aMore, bMore bool
