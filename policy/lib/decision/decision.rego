@@ -25,13 +25,13 @@ reasons contains "path_not_allowed" if not _endpoint
 
 reasons contains "policy_error" if not _input_is_complete
 
-reasons contains "method_not_allowed" if not _endpoint.methods[input.request.method]
+reasons contains "method_not_allowed" if not _method_allowed
 
 # Path parameters.
 
 reasons contains sprintf("id_not_allowed:%s", [name]) if {
 	some name, rule in _endpoint.params
-	not _parameter_allowed(rule, input.endpoint.params[name])
+	not _parameter_allowed(rule, name)
 }
 
 # Query options: listed, parsed, and with a value that the rule allows.
@@ -83,7 +83,7 @@ reasons contains "filter_property_not_allowed:$filter" if input.odata.filter.lam
 
 reasons contains "filter_property_not_allowed:$orderby" if {
 	some order in input.odata.orderby
-	not _condition_allowed("orderby", order.property)
+	not _order_allowed(order)
 }
 
 # Headers: others than these are not forwarded, so they need no reason.
@@ -108,6 +108,12 @@ reasons contains reason if some reason in data.graphveil.custom.deny
 reserved_segments := {"delta", "me"}
 
 _endpoint := data.graphveil.endpoints[input.endpoint.connector][input.endpoint.id]
+
+# Below, what is asked of `input` under a `not` is asked in a rule of its own: a
+# reference that is an argument is evaluated before the `not`, and where it is
+# undefined the reason would be lost.
+
+_method_allowed if _endpoint.methods[input.request.method]
 
 _input_is_complete if {
 	is_object(input.request.query)
@@ -159,14 +165,19 @@ _value_allowed(rule, value) if value in rule.values
 
 _value_allowed(rule, value) if regex.match(rule.pattern, value)
 
-_parameter_allowed(rule, _) if rule.reversible
+# That the value has the form of a token was seen when the endpoint was found.
+_parameter_allowed(rule, name) if {
+	rule.reversible
+	is_string(input.endpoint.params[name])
+}
 
-_parameter_allowed(rule, value) if lower(value) in rule.values
+_parameter_allowed(rule, name) if lower(input.endpoint.params[name]) in rule.values
 
-_parameter_allowed(rule, value) if regex.match(rule.pattern, value)
+_parameter_allowed(rule, name) if regex.match(rule.pattern, input.endpoint.params[name])
 
-_parameter_allowed(rule, value) if {
+_parameter_allowed(rule, name) if {
 	rule.keep
+	value := input.endpoint.params[name]
 	not lower(value) in reserved_segments
 	not regex.match(`(?i)^\$|[()]|^microsoft\.graph\.`, value)
 }
@@ -189,6 +200,8 @@ _expansion_allowed(item) if {
 		option in {"select", "expand", "top"}
 	}
 }
+
+_order_allowed(order) if _condition_allowed("orderby", order.property)
 
 _condition_allowed(option, path) if {
 	_endpoint.query[option].properties[path]
