@@ -66,7 +66,10 @@ var graphFailures = []failure{
 
 	fault("truncated, in due form for the transport", "before the first byte", turnedAway, graph.Fault{Cut: graph.CutEnd}),
 	fault("truncated, in due form for the transport", "in the middle of the body", refusedOrCut, graph.Fault{Cut: graph.CutEnd, CutAfter: 100_000}),
-	fault("truncated by one byte", "at the end of the body", refusedOrCut, graph.Fault{Splice: []byte{}, SpliceAt: 250_000}),
+	{"truncated by one byte, in due form for the transport", "at the end of the body", refusedOrCut, func(r *rig, protocol string) wireResponse {
+		r.Graph.Inject(graph.Fault{Splice: []byte{}, SpliceAt: r.originalSize - 1})
+		return r.ask(protocol)
+	}, nil},
 	fault("Content-Length larger than the body", "at the end of the body", refusedOrCut, graph.Fault{Header: http.Header{"Content-Length": {"10000000"}}}),
 	fault("Content-Length smaller than the body", "in the middle of the body", refusedOrCut, graph.Fault{Header: http.Header{"Content-Length": {"1000"}}}),
 	overHTTP1("Content-Length larger than the body, HTTP/1.1 to Graph", "at the end of the body", refusedOrCut, graph.Fault{Header: http.Header{"Content-Length": {"10000000"}}}),
@@ -74,9 +77,9 @@ var graphFailures = []failure{
 
 	body("not JSON at all", "first byte", turnedAway, personalMark+" "+sharedMark),
 	body("JSON that is not what the endpoint gives", "first byte", turnedAway, `["`+personalMark+`","`+sharedMark+`"]`),
-	body("a missing comma", "early in the body", refusedOrCut, `{"value":[`+secretRecord+secretRecord+`]}`),
-	body("a second document", "at the end of the body", refusedOrCut, `{"value":[`+secretRecord+`]}`+secretRecord),
-	body("a name that is there twice", "early in the body", refusedOrCut, `{"value":[{"id":"`+personalMark+`","id":"`+personalMark+`","department":"`+sharedMark+`"}]}`),
+	body("a missing comma", "early in the body", turnedAway, `{"value":[`+secretRecord+secretRecord+`]}`),
+	body("a second document", "at the end of the body", turnedAway, `{"value":[`+secretRecord+`]}`+secretRecord),
+	body("a name that is there twice", "early in the body", turnedAway, `{"value":[{"id":"`+personalMark+`","id":"`+personalMark+`","department":"`+sharedMark+`"}]}`),
 	body("nested 5,000 deep", "early in the body", turnedAway, strings.Repeat(`[`, 5000)+`"`+personalMark+sharedMark+`"`+strings.Repeat(`]`, 5000)),
 	fault("invalid JSON", "in the middle of the body", refusedOrCut, graph.Fault{Splice: []byte(`}]` + personalMark), SpliceAt: 150_000}),
 	fault("invalid UTF-8", "in the middle of the body", refusedOrCut, graph.Fault{Splice: []byte("\xff" + personalMark), SpliceAt: 150_000}),

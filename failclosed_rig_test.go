@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -37,6 +36,10 @@ type rig struct {
 	admin string
 	// whole is the sanitized answer to failTarget.
 	whole []byte
+	// originalSize is the size of what Graph answers to it.
+	originalSize int
+	// readLogs and readAccess are how much of the logs logs and access newLogs has returned.
+	readLogs, readAccess int
 }
 
 // failTarget is a page of several hundred kilobytes with everybody in it, so
@@ -203,6 +206,14 @@ func (r *rig) sent(n int) func() bool {
 	return func() bool { return r.messages() >= target }
 }
 
+// newLogs is what was logged since it was called before.
+func (r *rig) newLogs() string {
+	logs, access := r.logs.String(), r.access.String()
+	text := logs[r.readLogs:] + access[r.readAccess:]
+	r.readLogs, r.readAccess = len(logs), len(access)
+	return text
+}
+
 // arrived returns a function that tells whether a request is at Graph.
 func (r *rig) arrived() func() bool {
 	r.Graph.ForgetRequests()
@@ -338,9 +349,4 @@ func (r *relay) cut() {
 		_ = conn.(*net.TCPConn).SetLinger(0)
 		conn.Close()
 	}
-}
-
-// isPrefix says whether a client has a true part of the sanitized answer.
-func (r *rig) isPrefix(body []byte) bool {
-	return len(body) < len(r.whole) && bytes.HasPrefix(r.whole, body)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -121,6 +122,18 @@ func (r *rig) learn() {
 		r.t.Fatalf("the answer is of no use for this test: %.2000s", response.body)
 	}
 	r.whole = response.body
+
+	token, err := r.Token(directoryClient)
+	r.check(err)
+	request, err := http.NewRequest(http.MethodGet, r.GraphURL()+failTarget, nil)
+	r.check(err)
+	request.Header.Set("Authorization", "Bearer "+token)
+	original, err := r.Client().Do(request)
+	r.check(err)
+	defer original.Body.Close()
+	size, err := io.Copy(io.Discard, original.Body)
+	r.check(err)
+	r.originalSize = int(size)
 }
 
 // line breaks something over each protocol and returns the line of the table.
@@ -140,7 +153,7 @@ func (r *rig) line(t *testing.T, f failure) string {
 				healthy = "no"
 			}
 			_, metrics := get(t, r.admin+"/metrics")
-			found := leaks(strings.Join([]string{string(response.seen), string(response.body), string(after.seen), r.logs.String(), r.access.String(), metrics}, "\n"), r.canaries())
+			found := leaks(strings.Join([]string{string(response.seen), string(response.body), string(after.seen), r.newLogs(), metrics}, "\n"), r.canaries())
 			if found != nil {
 				t.Errorf("leaked: %v", found)
 				out += len(found)
@@ -153,25 +166,79 @@ func (r *rig) line(t *testing.T, f failure) string {
 // judge holds a response against what it may be and says it in a few words.
 func (r *rig) judge(t *testing.T, want ending, response *wireResponse) string {
 	t.Helper()
-	var got ending
-	clean := !bytes.Contains(response.seen, []byte(sharedMark)) && !bytes.Contains(response.body, []byte(sharedMark))
+	got := endingOf(response, r.whole)
+	t.Logf("%s, %d bytes: %s", response, len(response.body), got)
 	switch {
-	case response.status >= 400 && response.end == endComplete && response.code() != "" && clean && len(response.trailer) == 0:
-		got = turnedAway
-	case response.status == 200 && response.end == endCut && len(response.body) > 0 && r.isPrefix(response.body):
-		got = cutOff
-	case want == refusedOrCut && (response.status == 200 || response.status == 0) && response.end == endCut && len(response.body) == 0:
-		got = cutOff // before the first byte of the body
-	case response.status == 200 && response.end == endComplete && bytes.Equal(response.body, r.whole):
-		got = served
-	case response.status == 204 && response.end == endComplete && len(response.body) == 0:
-		got = noContent
-	}
-	if got != want && !(want == refusedOrCut && (got == turnedAway || got == cutOff)) {
-		t.Errorf("got %s (%d bytes: %.300s), want %s", response, len(response.body), response.body, want)
-	}
-	if want == refusedOrCut || want == cutOff {
+	case got == want && want != cutOff:
+		return response.String()
+	case got == want && len(response.body) > 0:
+		return string(want)
+	case want == refusedOrCut && (got == turnedAway || got == cutOff):
 		return string(want)
 	}
+	t.Errorf("got %s (%d bytes: %.300s), want %s", response, len(response.body), response.body, want)
 	return response.String()
+}
+
+// endingOf is what a client got, or "" for what none may get. It does not look
+// for personal values.
+func endingOf(response *wireResponse, whole []byte) ending {
+	var head bytes.Buffer
+	_ = response.header.Write(&head) // to memory
+	if len(response.trailer) > 0 || strings.Contains(head.String(), sharedMark) {
+		return ""
+	}
+	marked := bytes.Contains(response.seen, []byte(sharedMark)) || bytes.Contains(response.body, []byte(sharedMark))
+	part := len(response.body) < len(whole) && bytes.HasPrefix(whole, response.body)
+	switch {
+	case response.end == endCut:
+		if part && (response.status == 200 || response.status == 0) {
+			return cutOff
+		}
+	case response.end != endComplete:
+	case response.status == 200 && bytes.Equal(response.body, whole):
+		return served
+	case response.status == 204 && len(response.body) == 0:
+		return noContent
+	case response.status >= 400 && response.code() != "" && !marked:
+		return turnedAway
+	}
+	return ""
+}
+
+// TestEndings holds endingOf against what a leak or a loss would look like.
+func TestEndings(t *testing.T) {
+	whole := []byte(`{"value":[{"department":"` + sharedMark + `"}]}`)
+	refusal := []byte(`{"error":{"code":"badGateway","message":"Nothing was released."}}`)
+	quoting := []byte(`{"error":{"code":"badGateway","message":"` + sharedMark + `"}}`)
+	marks := http.Header{"X-Note": {sharedMark}}
+	for _, test := range []struct {
+		name     string
+		response wireResponse
+		want     ending
+	}{
+		{"whole", wireResponse{status: 200, body: whole, end: endComplete}, served},
+		{"whole, marked header", wireResponse{status: 200, header: marks, body: whole, end: endComplete}, ""},
+		{"whole, trailer", wireResponse{status: 200, body: whole, trailer: http.Header{"X-Sum": {"1"}}, end: endComplete}, ""},
+		{"whole, ended by close", wireResponse{status: 200, body: whole, end: endUnframed}, ""},
+		{"whole, cut", wireResponse{status: 200, body: whole, end: endCut}, ""},
+		{"part, cut", wireResponse{status: 200, body: whole[:20], end: endCut}, cutOff},
+		{"part, clean end", wireResponse{status: 200, body: whole[:20], end: endComplete}, ""},
+		{"part, ended by close", wireResponse{status: 200, body: whole[:20], end: endUnframed}, ""},
+		{"part, timeout", wireResponse{status: 200, body: whole[:20], end: endTimeout}, ""},
+		{"another part, cut", wireResponse{status: 200, body: []byte(`{"value":[{"id"`), end: endCut}, ""},
+		{"nothing, cut", wireResponse{end: endCut}, cutOff},
+		{"empty", wireResponse{status: 200, end: endComplete}, ""},
+		{"no content", wireResponse{status: 204, end: endComplete}, noContent},
+		{"refusal", wireResponse{status: 502, body: refusal, end: endComplete}, turnedAway},
+		{"refusal with 200", wireResponse{status: 200, body: refusal, end: endComplete}, ""},
+		{"refusal, cut", wireResponse{status: 502, body: refusal[:20], end: endCut}, ""},
+		{"refusal without a shape", wireResponse{status: 502, body: []byte("bad gateway"), end: endComplete}, ""},
+		{"refusal that quotes", wireResponse{status: 502, body: quoting, end: endComplete}, ""},
+		{"refusal, marks on the wire", wireResponse{status: 502, body: refusal, seen: quoting, end: endComplete}, ""},
+	} {
+		if got := endingOf(&test.response, whole); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
 }
