@@ -40,11 +40,15 @@ func decode(s string, offset int, where place) (string, error) {
 			return "", ambiguous(offset+i, "encoded control character")
 		case where == inPath && (d == '/' || d == '\\' || d == ';'):
 			return "", ambiguous(offset+i, "encoded path delimiter")
-		case d == '%' && where != inSealedValue && i+4 < len(s) && isHex(s[i+3]) && isHex(s[i+4]):
-			return "", ambiguous(offset+i, "double encoding")
 		}
 		out = append(out, d)
 		i += 2
+	}
+	// Seen on what is decoded: %25%32%66 is %2f too.
+	for i := 0; where != inSealedValue && i+2 < len(out); i++ {
+		if out[i] == '%' && isHex(out[i+1]) && isHex(out[i+2]) {
+			return "", ambiguous(offset, "double encoding")
+		}
 	}
 	// Overlong forms, surrogates and stray continuation bytes are all invalid.
 	if !utf8.Valid(out) {
@@ -62,19 +66,11 @@ func AppendSegment(dst []byte, value string) []byte {
 // AppendOption appends name=value, with "&" before it where dst needs one, that
 // is unless dst is empty or ends in "?". The name is written as given.
 func AppendOption(dst []byte, name, value string) []byte {
-	return appendEscaped(appendName(dst, name), value, "-._~@!,:()'*/$")
-}
-
-// AppendRawOption is AppendOption for a value that is encoded already.
-func AppendRawOption(dst []byte, name, raw string) []byte {
-	return append(appendName(dst, name), raw...)
-}
-
-func appendName(dst []byte, name string) []byte {
 	if len(dst) > 0 && dst[len(dst)-1] != '?' {
 		dst = append(dst, '&')
 	}
-	return append(appendEscaped(dst, name, "-._~@$"), '=')
+	dst = append(appendEscaped(dst, name, "-._~@$"), '=')
+	return appendEscaped(dst, value, "-._~@!,:()'*/$")
 }
 
 func appendEscaped(dst []byte, s, also string) []byte {

@@ -26,10 +26,7 @@ type Target struct {
 // Segment is one path segment. The key form users('x') is two segments, so that
 // it equals users/x.
 type Segment struct {
-	// Raw is the segment as it came, still encoded; for a key the text between
-	// its quotes.
-	Raw string
-	// Value is Raw decoded once, for a key with doubled quotes undone too.
+	// Value is decoded once, for a key with doubled quotes undone too.
 	Value string
 }
 
@@ -37,9 +34,7 @@ type Segment struct {
 type Option struct {
 	// Name is decoded once, without a leading "$", in lower case.
 	Name string
-	// Raw is the value as it came, still encoded.
-	Raw string
-	// Value is Raw decoded once, "+" being a space.
+	// Value is decoded once, "+" being a space.
 	Value string
 }
 
@@ -81,8 +76,8 @@ func ParseTarget(target string) (Target, error) {
 
 // ParseSealed reads a target that Graph itself wrote and that came back in a
 // sealed link. It differs from ParseTarget in one point: option values may hold
-// double encoding, because Graph's own page tokens do; they are to be forwarded
-// as Option.Raw.
+// double encoding, because Graph's own page tokens do. Such a link is forwarded
+// as it was sealed, not encoded afresh.
 func ParseSealed(target string) (Target, error) {
 	return parseTarget(target, true)
 }
@@ -165,7 +160,7 @@ func appendSegments(dst []Segment, raw string, offset int) ([]Segment, error) {
 		if strings.ContainsRune(value, '(') || strings.ContainsRune(value, ')') {
 			return nil, ambiguous(offset, "parenthesis that is encoded or not opened")
 		}
-		return append(dst, Segment{Raw: raw, Value: value}), nil
+		return append(dst, Segment{Value: value}), nil
 	}
 	name, inner := raw[:open], raw[open+1:]
 	if name == "" || !strings.HasSuffix(inner, ")") {
@@ -179,7 +174,7 @@ func appendSegments(dst []Segment, raw string, offset int) ([]Segment, error) {
 	if !isKey {
 		// An alternate key or a function call: one segment, which only a
 		// template with the very same text matches.
-		return append(dst, Segment{Raw: raw, Value: value}), nil
+		return append(dst, Segment{Value: value}), nil
 	}
 	if err := checkSegment(key, offset+open); err != nil {
 		return nil, err
@@ -191,7 +186,7 @@ func appendSegments(dst []Segment, raw string, offset int) ([]Segment, error) {
 	if strings.ContainsAny(nameValue, "()'") {
 		return nil, ambiguous(offset, "quote or parenthesis before a key")
 	}
-	return append(dst, Segment{Raw: name, Value: nameValue}, Segment{Raw: inner[1 : len(inner)-1], Value: key}), nil
+	return append(dst, Segment{Value: nameValue}, Segment{Value: key}), nil
 }
 
 // quotedKey reads 'x' with doubled quotes undone. A quote may come encoded (%27);
@@ -265,7 +260,7 @@ func parseQuery(query string, offset int, sealed bool) ([]Option, error) {
 		if err != nil {
 			return nil, err
 		}
-		if options = append(options, Option{Name: name, Raw: rawValue, Value: value}); len(options) > MaxOptions {
+		if options = append(options, Option{Name: name, Value: value}); len(options) > MaxOptions {
 			return nil, malformed(at, "too many options")
 		}
 	}

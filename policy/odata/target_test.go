@@ -80,6 +80,8 @@ func TestParseTargetRefuses(t *testing.T) {
 		{"double encoding of slash", "/v1.0/users/a%252Fb", CodeAmbiguous},
 		{"double encoding in a name", "/v1.0/users?%2524top=1", CodeAmbiguous},
 		{"double encoding in a value", "/v1.0/users?$filter=a%20eq%20%2527b%2527", CodeAmbiguous},
+		{"double encoding, the digits encoded too", "/v1.0/users?$filter=a%20eq%20%25%32%37b", CodeAmbiguous},
+		{"double encoding of a dot, one digit encoded", "/v1.0/users/%25%32e", CodeAmbiguous},
 		{"nul", "/v1.0/users%00", CodeAmbiguous},
 		{"raw nul", "/v1.0/users\x00", CodeAmbiguous},
 		{"newline", "/v1.0/users%0a", CodeAmbiguous},
@@ -159,17 +161,17 @@ func TestParseTargetQuery(t *testing.T) {
 	}{
 		{"/a", nil},
 		{"/a?", nil},
-		{"/a?$top=5", []Option{{"top", "5", "5"}}},
-		{"/a?%24top=10&%24skip=10", []Option{{"top", "10", "10"}, {"skip", "10", "10"}}},
-		{"/a?TOP=5&model=A", []Option{{"top", "5", "5"}, {"model", "A", "A"}}},
-		{"/a?$skipToken=X'44'", []Option{{"skiptoken", "X'44'", "X'44'"}}},
-		{"/a?$filter=a+eq+'b%2Bc'", []Option{{"filter", "a+eq+'b%2Bc'", "a eq 'b+c'"}}},
-		{"/a?$expand=m($select=id%3B$top=5)", []Option{{"expand", "m($select=id%3B$top=5)", "m($select=id;$top=5)"}}},
-		{"/a?$search=\"x%26$top=1\"", []Option{{"search", "\"x%26$top=1\"", "\"x&$top=1\""}}},
-		{"/a?$count", []Option{{"count", "", ""}}},
-		{"/a?x=a=b", []Option{{"x", "a=b", "a=b"}}},
-		{"/a?x=100%25", []Option{{"x", "100%25", "100%"}}},
-		{"/a?x=?", []Option{{"x", "?", "?"}}},
+		{"/a?$top=5", []Option{{"top", "5"}}},
+		{"/a?%24top=10&%24skip=10", []Option{{"top", "10"}, {"skip", "10"}}},
+		{"/a?TOP=5&model=A", []Option{{"top", "5"}, {"model", "A"}}},
+		{"/a?$skipToken=X'44'", []Option{{"skiptoken", "X'44'"}}},
+		{"/a?$filter=a+eq+'b%2Bc'", []Option{{"filter", "a eq 'b+c'"}}},
+		{"/a?$expand=m($select=id%3B$top=5)", []Option{{"expand", "m($select=id;$top=5)"}}},
+		{"/a?$search=\"x%26$top=1\"", []Option{{"search", "\"x&$top=1\""}}},
+		{"/a?$count", []Option{{"count", ""}}},
+		{"/a?x=a=b", []Option{{"x", "a=b"}}},
+		{"/a?x=100%25", []Option{{"x", "100%"}}},
+		{"/a?x=?", []Option{{"x", "?"}}},
 	} {
 		got, err := ParseTarget(test.target)
 		if err != nil {
@@ -182,7 +184,7 @@ func TestParseTargetQuery(t *testing.T) {
 	}
 }
 
-func TestParseSealedForwardsDoubleEncoding(t *testing.T) {
+func TestParseSealedTakesDoubleEncoding(t *testing.T) {
 	const target = "/v1.0/chats/x/messages?$skiptoken=a%253db"
 	if _, err := ParseTarget(target); err == nil {
 		t.Error("ParseTarget accepts double encoding")
@@ -191,12 +193,8 @@ func TestParseSealedForwardsDoubleEncoding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, ok := got.Option("skiptoken")
-	if !ok || o.Raw != "a%253db" || o.Value != "a%3db" {
+	if o, ok := got.Option("skiptoken"); !ok || o.Value != "a%3db" {
 		t.Errorf("option %+v", o)
-	}
-	if s := string(AppendRawOption([]byte("/x?"), "$skiptoken", o.Raw)); s != "/x?$skiptoken=a%253db" {
-		t.Errorf("rendered %s", s)
 	}
 	for _, path := range []string{"/v1.0/a%252Fb", "/v1.0/x?%2524top=1"} {
 		if _, err := ParseSealed(path); err == nil {
@@ -250,9 +248,7 @@ func FuzzParseTarget(f *testing.F) {
 		}
 		again, err := ParseTarget(string(dst))
 		if err != nil {
-			// The ceiling may be passed by encoding, and a value such as
-			// "%41" made of "%25" and "41" is double encoding when written again.
-			if len(dst) > MaxTarget || strings.Contains(string(dst), "%25") {
+			if len(dst) > MaxTarget { // encoding made it longer
 				return
 			}
 			t.Fatalf("%q: accepted, but its canonical form %q is not: %v", target, dst, err)
