@@ -64,7 +64,8 @@ func (s *Snapshot) Decide(ctx context.Context, route Route, in Input) Decision {
 		return d.deny(codePolicyError)
 	}
 	results, err := s.query.Eval(ctx, rego.EvalParsedInput(input))
-	if err != nil || len(results) != 1 || len(results[0].Expressions) != 1 {
+	// OPA looks for cancellation now and then only, and may be done before.
+	if err != nil || ctx.Err() != nil || len(results) != 1 || len(results[0].Expressions) != 1 {
 		return d.deny(codePolicyError)
 	}
 	allow, reasons, ok := readDecision(results[0].Expressions[0].Value)

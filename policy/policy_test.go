@@ -15,7 +15,8 @@ import (
 	"github.com/graphveil/graphveil/policy/odata"
 )
 
-// write unpacks a txtar archive into a folder.
+// write unpacks a txtar archive into a folder. Each file is there wholly or not
+// at all, for those who watch.
 func write(t testing.TB, folder, archive string) {
 	t.Helper()
 	for _, file := range txtar.Parse([]byte(archive)).Files {
@@ -23,7 +24,10 @@ func write(t testing.TB, folder, archive string) {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(name, file.Data, 0o644); err != nil {
+		if err := os.WriteFile(name+".new", file.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(name+".new", name); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,219 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/graphveil/graphveil/policy"
+	"github.com/graphveil/graphveil/policy/odata"
+)
+
+var routes = connector(`endpoints["users"] := {"methods": {"GET", "HEAD"}, "path": "/v1.0/users", "response": {}}
+
+endpoints["user"] := {"methods": {"GET"}, "path": "/v1.0/users/{user}", "params": {"user": shape.reversible}, "response": {}}
+
+endpoints["all"] := {"methods": {"GET"}, "path": "/v1.0/users/all", "response": {}}
+
+endpoints["message"] := {
+	"methods": {"GET"}, "path": "/v1.0/Users/{user}/mailFolders/Inbox/messages/{message}",
+	"params": {"user": shape.reversible, "message": shape.keep}, "response": {},
+}
+
+endpoints["all_messages"] := {"methods": {"GET"}, "path": "/v1.0/users/all/messages", "response": {}}
+
+endpoints["group"] := {"methods": {"GET"}, "path": "/v1.0/groups/{group}", "params": {"group": shape.keep}, "response": {}}
+
+endpoints["cast"] := {"methods": {"GET"}, "path": "/v1.0/groups/{group}/members/microsoft.graph.user", "params": {"group": shape.keep}, "response": {}}
+
+refusals["v1"] := {"path": "/v1.0", "code": "other_part", "message": "Not this part."}
+
+refusals["user"] := {"path": "/v1.0/users/{user}/photo", "code": "photo_not_served", "message": "No photos."}
+`)
+
+func TestRoute(t *testing.T) {
+	s := mustLoad(t, routes)
+	withDomain := token + "@example.com"
+	for _, test := range []struct {
+		target, endpoint, code string
+		params                 string // values, comma separated
+	}{
+		{"/v1.0/users", "users", "", ""},
+		{"/V1.0/USERS", "users", "", ""},
+		{"/v1.0/users/ALL", "all", "", ""},
+		{"/v1.0/users('all')", "all", "", ""},
+		{"/v1.0/%75sers/%61ll", "all", "", ""},
+		{"/v1.0/users/" + token, "user", "", token},
+		{"/v1.0/users('" + token + "')", "user", "", token},
+		{"/v1.0/users/p%7E" + token[2:], "user", "", token},
+		{"/v1.0/users/" + token + "%40example.com", "user", "", withDomain},
+		{"/v1.0/users/" + token + "@example.com", "user", "", withDomain},
+		{"/v1.0/users('" + token + "%40example.com')", "user", "", withDomain},
+		{"/v1.0/users/" + token + "/mailfolders/INBOX/messages/AAMk=", "message", "", token + ",AAMk="},
+		{"/v1.0/users('" + token + "')/mailFolders('inbox')/messages('AAMk%3D')", "message", "", token + ",AAMk="},
+		// The most literal that fits to the end wins, not the most literal at each step.
+		{"/v1.0/users/all/messages", "all_messages", "", ""},
+		{"/v1.0/groups/x/members/microsoft.graph.user", "cast", "", "x"},
+		{"/v1.0/groups/x/members/Microsoft.Graph.User", "cast", "", "x"},
+		{"/v1.0/groups/x", "group", "", "x"},
+
+		{"/v1.0/users/48d31887-5fad-4d73-a9f5-3c356e68a038", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/alice@example.com", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/t~" + token[2:], "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/P~" + token[2:], "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/p~" + strings.Repeat("A", 42), "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/" + token + "@", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/" + token + "=", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/" + token + "@a@b", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/" + token + "%20", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/" + token + "@ex%20ample", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/delta", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/$count", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/delta()", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/groups/delta()", "group", "id_not_allowed", ""},
+		{"/v1.0/groups/$count", "group", "id_not_allowed", ""},
+		{"/v1.0/groups/...", "", "", ""}, // see below
+
+		{"/v1.0/users/all/photo", "", "photo_not_served", ""},
+		{"/V1.0/users/x/Photo/$value", "", "photo_not_served", ""},
+		{"/v1.0/users/x/photos", "", "other_part", ""},
+		{"/v1.0/users(userPrincipalName='x')", "", "other_part", ""},
+		{"/v1.0/users/" + token + "/messages", "", "other_part", ""},
+		{"/v1.0/groups/x/members/microsoft.graph.group", "", "other_part", ""},
+		{"/v1.0/groups/x/microsoft.graph.group", "", "other_part", ""},
+		{"/v1.0", "", "other_part", ""},
+		{"/v1.0/u\u017fers", "", "other_part", ""}, // ſ folds to s in Unicode
+		{"/v1.00/users", "", "path_not_allowed", ""},
+		{"/beta/users", "", "path_not_allowed", ""},
+		{"/users", "", "path_not_allowed", ""},
+	} {
+		parsed, err := odata.ParseTarget(test.target)
+		if test.endpoint == "" && test.code == "" {
+			if err == nil {
+				t.Errorf("%s: parses", test.target)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", test.target, err)
+			continue
+		}
+		route, denial := s.Route("GET", parsed)
+		if test.code != "" {
+			switch {
+			case denial == nil:
+				t.Errorf("%s: route %+v, want %s", test.target, route, test.code)
+			case denial.Code != test.code || denial.Endpoint != test.endpoint || len(denial.Reasons) != 1 || !strings.HasPrefix(denial.Reasons[0], test.code):
+				t.Errorf("%s: %+v, want %s of %q", test.target, denial, test.code, test.endpoint)
+			case route.Endpoint != "" || route.AppendPath(nil, nil) != nil:
+				t.Errorf("%s: denied, but leads to %+v", test.target, route)
+			}
+			continue
+		}
+		if denial != nil {
+			t.Errorf("%s: %+v", test.target, denial)
+			continue
+		}
+		var values []string
+		for _, p := range route.Params {
+			values = append(values, p.Value)
+			if parsed.Segments[p.Segment].Value != p.Value || p.Reversible != (p.Name == "user") {
+				t.Errorf("%s: parameter %+v", test.target, p)
+			}
+		}
+		if got := strings.Join(values, ","); route.Connector != "test" || route.Endpoint != test.endpoint || got != test.params {
+			t.Errorf("%s: %s %s, want %s %s", test.target, route.Endpoint, got, test.endpoint, test.params)
+		}
+	}
+}
+
+func TestRouteMethod(t *testing.T) {
+	s := mustLoad(t, routes)
+	target := parseTarget(t, "/v1.0/users")
+	for method, ok := range map[string]bool{"GET": true, "HEAD": true, "get": false, "POST": false, "DELETE": false, "": false, "CONNECT": false, "GET ": false} {
+		_, denial := s.Route(method, target)
+		if (denial == nil) != ok {
+			t.Errorf("%q: %+v", method, denial)
+		}
+		if denial != nil && (denial.Code != "method_not_allowed" || denial.Endpoint != "users" || denial.Connector != "test") {
+			t.Errorf("%q: %+v", method, denial)
+		}
+	}
+	_, denial := s.Route("POST", parseTarget(t, "/v1.0/users/all/photo"))
+	if denial == nil || denial.Code != "photo_not_served" || denial.Message != "No photos." || denial.Connector != "test" {
+		t.Errorf("refusal %+v", denial)
+	}
+	if _, denial := s.Route("GET", odata.Target{}); denial == nil || denial.Code != "path_not_allowed" {
+		t.Errorf("zero target: %+v", denial)
+	}
+}
+
+func TestAppendPath(t *testing.T) {
+	s := mustLoad(t, routes)
+	route, denial := s.Route("GET", parseTarget(t, "/V1.0/users('"+token+"')/MAILFOLDERS/inbox/messages/m1"))
+	if denial != nil {
+		t.Fatal(denial)
+	}
+	path := func(user string) string {
+		return string(route.AppendPath([]byte("X"), func(i int) string {
+			if route.Params[i].Reversible {
+				return user
+			}
+			return route.Params[i].Value
+		}))
+	}
+	for user, want := range map[string]string{
+		"48d31887-5fad":          "48d31887-5fad",
+		"o'brien#EXT#@a b.com":   "o%27brien%23EXT%23@a%20b.com",
+		"100%25?x=1&$y":          "100%2525%3Fx=1%26%24y",
+		"日":                      "%E6%97%A5",
+		"alice+tag@example.com":  "alice%2Btag@example.com",
+		"a.b":                    "a.b",
+		"..a":                    "..a",
+		"delta.smith@example.de": "delta.smith@example.de",
+	} {
+		got := path(user)
+		prefix, suffix := "X/v1.0/Users/", "/mailFolders/Inbox/messages/m1"
+		if !strings.HasPrefix(got, prefix) || !strings.HasSuffix(got, suffix) {
+			t.Errorf("%q: path %q", user, got)
+			continue
+		}
+		if segment := strings.TrimSuffix(strings.TrimPrefix(got, prefix), suffix); segment != want {
+			t.Errorf("%q: segment %q, want %q", user, segment, want)
+		}
+	}
+	for _, user := range []string{"", ".", "..", "...", " ", ". .", "a/b", `a\b`, "a;b", "a(b", "a)b", "$count", "$x", "a\x00b", "a\nb", "a\x7f", "delta()"} {
+		if got := path(user); got != "" {
+			t.Errorf("%q: path %q, want none", user, got)
+		}
+	}
+	if got := (policy.Route{}).AppendPath([]byte("X"), func(int) string { return "x" }); got != nil {
+		t.Errorf("zero route: %q", got)
+	}
+}
+
+func TestSameEndpoint(t *testing.T) {
+	s := mustLoad(t, routes)
+	for _, test := range []struct {
+		connector, id, target string
+		want                  bool
+	}{
+		{"test", "users", "/v1.0/users?$skiptoken=x", true},
+		{"test", "users", "/V1.0/Users", true},
+		{"test", "user", "/v1.0/users/48d31887-5fad-4d73-a9f5-3c356e68a038", true},
+		{"test", "message", "/v1.0/users('48d3')/mailFolders('Inbox')/messages/AAMk", true},
+		{"test", "user", "/v1.0/users/all", false}, // this is endpoint all
+		{"test", "users", "/v1.0/users/48d3", false},
+		{"test", "users", "/v1.0/groups", false},
+		{"test", "users", "/beta/users", false},
+		{"other", "users", "/v1.0/users", false},
+		{"test", "", "/v1.0/users", false},
+		{"", "", "/v1.0/users", false},
+	} {
+		if got := s.SameEndpoint(test.connector, test.id, parseTarget(t, test.target)); got != test.want {
+			t.Errorf("%s %s: %s: %t", test.connector, test.id, test.target, got)
+		}
+	}
+	if s.SameEndpoint("test", "users", odata.Target{}) {
+		t.Error("the zero target leads somewhere")
+	}
+}
