@@ -14,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/format"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // Check loads a policy as Load does, compiles its tests too, and looks for what
@@ -177,6 +178,7 @@ func Test(ctx context.Context, config Config) (*TestReport, error) {
 		SetStore(store).
 		SetModules(modules).
 		CapturePrintOutput(false).
+		EnableTracing(true).
 		SetCoverageQueryTracer(coverage).
 		SetCoverageRuns(nil).
 		RunTests(ctx, txn)
@@ -206,10 +208,21 @@ func (r *TestReport) add(result *tester.Result) {
 	switch {
 	case result.Error != nil:
 		t.Message = result.Error.Error()
-	case result.Fail && result.FailedAt != nil:
-		t.Message = fmt.Sprintf("line %d is not true", result.FailedAt.Location.Row)
+	case result.Fail:
+		t.Message = failure(result)
 	}
 	r.Results = append(r.Results, t)
+}
+
+// failure finds the line of the test's own file that was the last to fail: a call
+// fails after what it called.
+func failure(result *tester.Result) string {
+	for _, event := range slices.Backward(result.Trace) {
+		if event.Op == topdown.FailOp && event.Location != nil && event.Location.File == result.Location.File {
+			return fmt.Sprintf("line %d is not true", event.Location.Row)
+		}
+	}
+	return "the test is not true"
 }
 
 func (r *TestReport) addCoverage(report cover.Report, s *sources) {
