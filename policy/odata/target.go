@@ -186,6 +186,9 @@ func appendSegments(dst []Segment, raw string, offset int) ([]Segment, error) {
 	if strings.ContainsAny(nameValue, "()'") {
 		return nil, ambiguous(offset, "quote or parenthesis before a key")
 	}
+	if err := checkSegment(nameValue, offset); err != nil {
+		return nil, err
+	}
 	return append(dst, Segment{Value: nameValue}, Segment{Value: key}), nil
 }
 

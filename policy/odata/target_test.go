@@ -75,6 +75,7 @@ func TestParseTargetRefuses(t *testing.T) {
 		{"encoded dot dot", "/v1.0/users/%2e%2E/me", CodeAmbiguous},
 		{"half encoded dot dot", "/v1.0/users/.%2e/me", CodeAmbiguous},
 		{"dots and space", "/v1.0/users/..%20/me", CodeAmbiguous},
+		{"dot dot before a key", "/v1.0/users/..('x')", CodeAmbiguous},
 		{"dot dot key", "/v1.0/users('..')", CodeAmbiguous},
 		{"double encoding", "/v1.0/users/%252e%252e", CodeAmbiguous},
 		{"double encoding of slash", "/v1.0/users/a%252Fb", CodeAmbiguous},
