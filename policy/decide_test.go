@@ -365,6 +365,25 @@ func TestDecideFailsClosed(t *testing.T) {
 	}
 }
 
+// BenchmarkDecidePatterns decides by patterns that differ from request to request
+// and are more than OPA's own cache holds (100): none may be compiled per request.
+func BenchmarkDecidePatterns(b *testing.B) {
+	var rego strings.Builder
+	const endpoints = 300
+	for i := range endpoints {
+		fmt.Fprintf(&rego, "endpoints[\"e%d\"] := {\"methods\": {\"GET\"}, \"path\": \"/e%d/{id}\", \"params\": {\"id\": {\"pattern\": `[a-z]{1,20}(-[0-9A-F]{4}){3}%d`}}, \"response\": {}}\n\n", i, i, i)
+	}
+	s := mustLoad(b, connector(rego.String()))
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := decide(b, s, fmt.Sprintf("/e%d/a-0000-1111-2222%d", i%endpoints, i%endpoints), policy.Input{}); !d.Allow {
+			b.Fatal(d.Reasons)
+		}
+		i++
+	}
+}
+
 func BenchmarkDecide(b *testing.B) {
 	s := builtin(b)
 	for _, target := range []string{

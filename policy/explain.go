@@ -92,8 +92,8 @@ func (t *againstTracer) TraceEvent(event topdown.Event) {
 	}
 }
 
-// near finds endpoints by the number of segments in which they differ from the
-// target.
+// near finds endpoints by how much their segments differ from those of the target.
+// A slip in one segment counts less than a segment more or less.
 func (s *Snapshot) near(t odata.Target) []EndpointInfo {
 	type candidate struct {
 		info     EndpointInfo
@@ -104,7 +104,7 @@ func (s *Snapshot) near(t odata.Target) []EndpointInfo {
 		if e.info.ServedBy != "" {
 			continue
 		}
-		distance := 2 * max(len(t.Segments)-len(e.template), len(e.template)-len(t.Segments))
+		distance := 3 * max(len(t.Segments)-len(e.template), len(e.template)-len(t.Segments))
 		for i, segment := range e.template[:min(len(e.template), len(t.Segments))] {
 			if text := foldASCII(t.Segments[i].Value); !segment.param && text != foldASCII(segment.text) {
 				distance += 1 + min(3, editDistance(text, foldASCII(segment.text)))

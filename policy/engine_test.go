@@ -1,0 +1,245 @@
+package policy_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/graphveil/graphveil/policy"
+)
+
+// versioned is a policy that serves /<name>.
+func versioned(name string) string {
+	return connector(`endpoints["a"] := {"methods": {"GET"}, "path": "/` + name + `", "response": {"id": shape.keep}}
+`)
+}
+
+var broken = connector(`endpoints["a"] := {"methods": {"GET"}, "path": "/broken", "response": {"id": shape.kep}}
+`)
+
+// logBuffer is written by the engine while the test reads.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// watch runs an engine on a folder. Each reload is sent to the channel.
+func watch(t *testing.T, folder string) (*policy.Engine, <-chan bool, *logBuffer) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	log := &logBuffer{}
+	e, err := policy.NewEngine(ctx, policy.Config{Paths: []string{folder}}, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reloads := make(chan bool, 64)
+	e.OnReload(func(ok bool) { reloads <- ok })
+	ended := make(chan error, 1)
+	go func() { ended <- e.Watch(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("watching ended with %v", err)
+		}
+	})
+	return e, reloads, log
+}
+
+// promised is how soon a change is in force.
+const promised = time.Second
+
+// awaitReload wants the next reload within the promised time.
+func awaitReload(t *testing.T, reloads <-chan bool, want bool) {
+	t.Helper()
+	start := time.Now()
+	select {
+	case ok := <-reloads:
+		if took := time.Since(start); took > promised {
+			t.Errorf("the reload took %v", took)
+		}
+		if ok != want {
+			t.Fatalf("reloaded with %t, want %t", ok, want)
+		}
+	case <-time.After(10 * promised):
+		t.Fatal("no reload")
+	}
+}
+
+func serves(t testing.TB, s *policy.Snapshot, path string) bool {
+	t.Helper()
+	_, denial := s.Route("GET", parseTarget(t, path))
+	return denial == nil
+}
+
+func TestReload(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, versioned("one"))
+	e, reloads, log := watch(t, folder)
+	first := e.Current()
+	route, denial := first.Route("GET", parseTarget(t, "/one"))
+	if denial != nil {
+		t.Fatal(denial)
+	}
+
+	write(t, folder, versioned("two"))
+	awaitReload(t, reloads, true)
+	second := e.Current()
+	if !serves(t, second, "/two") || serves(t, second, "/one") || second.Revision() == first.Revision() {
+		t.Error("the changed policy is not in force")
+	}
+	// What an exchange has taken stays as it was.
+	if d := first.Decide(context.Background(), route, policy.Input{Method: "GET", Target: parseTarget(t, "/one")}); !d.Allow || d.Revision != first.Revision() || !serves(t, first, "/one") {
+		t.Errorf("the old snapshot changed: %+v", d)
+	}
+
+	write(t, folder, broken)
+	awaitReload(t, reloads, false)
+	if e.Current() != second {
+		t.Error("a bad policy replaced the good one")
+	}
+	for _, part := range []string{"level=ERROR", "unresolved_reference", "test.rego", "line=10", "shape.kep", second.Revision()} {
+		if !strings.Contains(log.String(), part) {
+			t.Errorf("the log leaves out %s:\n%s", part, log)
+		}
+	}
+
+	write(t, folder, versioned("three"))
+	awaitReload(t, reloads, true)
+	if !serves(t, e.Current(), "/three") {
+		t.Error("a good policy after a bad one is not in force")
+	}
+
+	// A file in a new folder, and the loss of all files.
+	write(t, folder, "-- deep/er/custom.rego --\npackage graphveil.custom\n\ndeny contains \"closed\"\n")
+	awaitReload(t, reloads, true)
+	if d := decide(t, e.Current(), "/three", policy.Input{}); d.Allow {
+		t.Error("a denial in a new folder is not in force")
+	}
+	before := e.Current()
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	awaitReload(t, reloads, false)
+	if e.Current() != before {
+		t.Error("an absent policy replaced the good one")
+	}
+}
+
+// TestReloadConfigMap swaps the symbolic link ..data, as a kubelet does.
+func TestReloadConfigMap(t *testing.T) {
+	folder := t.TempDir()
+	link := func(target, name string) {
+		t.Helper()
+		if err := os.Symlink(target, filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(folder, "..2026_01"), versioned("one"))
+	link("..2026_01", "..data")
+	link("..data/test.rego", "test.rego")
+	e, reloads, _ := watch(t, folder)
+	if !serves(t, e.Current(), "/one") {
+		t.Fatal("not loaded through links")
+	}
+	for i, name := range []string{"two", "three"} {
+		version := "..2026_0" + string(rune('2'+i))
+		write(t, filepath.Join(folder, version), versioned(name))
+		link(version, "..data_tmp")
+		if err := os.Rename(filepath.Join(folder, "..data_tmp"), filepath.Join(folder, "..data")); err != nil {
+			t.Fatal(err)
+		}
+		awaitReload(t, reloads, true)
+		if !serves(t, e.Current(), "/"+name) {
+			t.Errorf("%s is not in force", name)
+		}
+	}
+}
+
+// TestReloadRenamedFolder replaces the folder itself.
+func TestReloadRenamedFolder(t *testing.T) {
+	parent := t.TempDir()
+	folder := filepath.Join(parent, "policy")
+	write(t, folder, versioned("one"))
+	write(t, filepath.Join(parent, "next"), versioned("two"))
+	e, reloads, _ := watch(t, folder)
+	if err := os.Rename(folder, filepath.Join(parent, "old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(parent, "next"), folder); err != nil {
+		t.Fatal(err)
+	}
+	awaitReload(t, reloads, true)
+	if !serves(t, e.Current(), "/two") {
+		t.Error("the new folder is not in force")
+	}
+	write(t, folder, versioned("three"))
+	awaitReload(t, reloads, true)
+	if !serves(t, e.Current(), "/three") {
+		t.Error("the new folder is not watched")
+	}
+}
+
+// TestDecideDuringReload: every decision is wholly of one policy. Worth running with -race.
+func TestDecideDuringReload(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, versioned("one"))
+	e, reloads, _ := watch(t, folder)
+	ctx, cancel := context.WithCancel(context.Background())
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				s := e.Current()
+				served := 0
+				for _, path := range []string{"/one", "/two"} {
+					target := parseTarget(t, path)
+					route, denial := s.Route("GET", target)
+					if denial != nil {
+						continue
+					}
+					served++
+					if d := s.Decide(context.Background(), route, policy.Input{Method: "GET", Target: target}); !d.Allow || d.Revision != s.Revision() {
+						t.Errorf("%s: %+v", path, d)
+					}
+				}
+				if served != 1 {
+					t.Errorf("one policy serves %d of two", served)
+				}
+			}
+		})
+	}
+	for _, name := range []string{"two", "one", "two"} {
+		write(t, folder, versioned(name))
+		awaitReload(t, reloads, true)
+	}
+	cancel()
+	workers.Wait()
+}
+
+func TestNewEngineNeedsAGoodPolicy(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, broken)
+	e, err := policy.NewEngine(context.Background(), policy.Config{Paths: []string{folder}}, slog.New(slog.DiscardHandler))
+	if e != nil || len(errorsOf(t, err)) != 1 {
+		t.Errorf("%v, %v", e, err)
+	}
+}

@@ -1,0 +1,81 @@
+package policy_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/graphveil/graphveil/policy"
+)
+
+func TestExplain(t *testing.T) {
+	s := mustLoad(t, withCustom("deny contains \"after_hours\" if input.caller.subject == \"x\"\n"))
+	explain := func(method, target string, caller policy.Caller) policy.Explanation {
+		return s.Explain(context.Background(), method, target, nil, caller)
+	}
+
+	e := explain("GET", "/items?$top=5", policy.Caller{})
+	if !e.Allowed() || e.Endpoint == nil || e.Endpoint.ID != "items" || e.Decision.Query != "$top=5" || e.Against != nil || e.Denial != nil || e.TargetError != nil || e.Near != nil {
+		t.Errorf("allowed: %+v", e)
+	}
+
+	e = explain("GET", "/items?$top=99&$filter=subject%20eq%20'x'", policy.Caller{Subject: "x"})
+	var rules []string
+	for _, place := range e.Against {
+		file := place.File[strings.LastIndexByte(place.File, '/')+1:]
+		if place.Line == 0 {
+			t.Errorf("no line in %+v", place)
+		}
+		if !slices.Contains(rules, place.Rule+" "+file) {
+			rules = append(rules, place.Rule+" "+file)
+		}
+	}
+	slices.Sort(rules)
+	if want := []string{"graphveil.custom.deny custom.rego", "graphveil.reasons decision.rego"}; e.Allowed() || !slices.Equal(rules, want) {
+		t.Errorf("against: %v, want %v", rules, want)
+	}
+	if i := slices.IndexFunc(e.Against, func(p policy.RulePlace) bool { return p.Rule == "graphveil.custom.deny" }); i < 0 || e.Against[i].Line != 3 {
+		t.Errorf("against: %+v", e.Against)
+	}
+	if want := []string{"after_hours", "filter_property_not_allowed:$filter", "query_value_not_allowed:$top"}; !slices.Equal(e.Decision.Reasons, want) {
+		t.Errorf("reasons %q", e.Decision.Reasons)
+	}
+
+	e = explain("GET", "/items/../x", policy.Caller{})
+	if e.Allowed() || e.TargetError == nil || e.Endpoint != nil || e.Denial != nil {
+		t.Errorf("no target: %+v", e)
+	}
+	e = explain("POST", "/items", policy.Caller{})
+	if e.Allowed() || e.Denial == nil || e.Denial.Code != "method_not_allowed" || e.Near != nil {
+		t.Errorf("method: %+v", e)
+	}
+}
+
+func TestExplainNear(t *testing.T) {
+	s := builtin(t)
+	for target, want := range map[string]string{
+		"/v1.0/usrs": "/v1.0/users",
+		"/v1.0/users/" + token + "/mailFolder/SentItems/messages": "/v1.0/users/{user}/mailFolders/SentItems/messages",
+		"/v1.0/groups/x/member":                                   "/v1.0/groups/{group}/members",
+		"/v1.0/users/" + token + "/mailboxSetting":                "/v1.0/users/{user}/mailboxSettings",
+		"/v1.0/groups/x/members/microsoft.graph.usr":              "/v1.0/groups/{group}/members/microsoft.graph.user",
+	} {
+		e := s.Explain(context.Background(), "GET", target, nil, policy.Caller{})
+		var near []string
+		for _, info := range e.Near {
+			near = append(near, info.Path)
+		}
+		if e.Denial == nil || len(near) != 3 || near[0] != want {
+			t.Errorf("%s: near %q, want %s first", target, near, want)
+		}
+		slices.Sort(near)
+		if len(slices.Compact(near)) != 3 {
+			t.Errorf("%s: one path twice: %s", target, fmt.Sprint(near))
+		}
+	}
+	if e := s.Explain(context.Background(), "GET", "/v1.0/me", nil, policy.Caller{}); e.Near != nil || e.Denial.Code != "me_not_served" {
+		t.Errorf("me: %+v", e)
+	}
+}
