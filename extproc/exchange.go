@@ -162,6 +162,11 @@ func (x *Exchange) revealPath(route policy.Route) (string, bool) {
 // Response decides the head of the upstream's response: whether the response is
 // passed on, by which plan, and which of its header fields must be removed.
 func (x *Exchange) Response(head ResponseHead) (remove []string, refusal *Refusal) {
+	if x.phase == phaseStart && head.Status >= 400 {
+		// No request was seen, so this is Envoy's own answer to one that it refused
+		// before its filters.
+		return nil, x.refuse(&Refusal{Code: "request_refused", Status: head.Status})
+	}
 	if x.phase != phaseAllowed {
 		return nil, x.refuse(&Refusal{Code: "internal"})
 	}
