@@ -172,14 +172,13 @@ func Test(ctx context.Context, config Config) (*TestReport, error) {
 		return nil, fmt.Errorf("opening the data of the policy: %w", err)
 	}
 	defer store.Abort(ctx, txn)
-	coverage := cover.New()
+	tracer := testTracer{cover.New(), map[string][]int{}}
 	results, err := tester.NewRunner().
 		SetCompiler(c.compiler).
 		SetStore(store).
 		SetModules(modules).
 		CapturePrintOutput(false).
-		EnableTracing(true).
-		SetCoverageQueryTracer(coverage).
+		SetCoverageQueryTracer(tracer).
 		SetCoverageRuns(nil).
 		RunTests(ctx, txn)
 	if err != nil {
@@ -196,7 +195,8 @@ func Test(ctx context.Context, config Config) (*TestReport, error) {
 	slices.SortFunc(report.Results, func(a, b TestResult) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
 	})
-	report.addCoverage(coverage.Report(modules), s)
+	tracer.explain(report.Results)
+	report.addCoverage(tracer.Report(modules), s)
 	return report, nil
 }
 
@@ -205,24 +205,44 @@ func (r *TestReport) add(result *tester.Result) {
 		Package: strings.TrimPrefix(result.Package, "data."), Name: result.Name,
 		File: result.Location.File, Line: result.Location.Row, Failed: !result.Pass() && !result.Skip,
 	}
-	switch {
-	case result.Error != nil:
+	if result.Error != nil {
 		t.Message = result.Error.Error()
-	case result.Fail:
-		t.Message = failure(result)
 	}
 	r.Results = append(r.Results, t)
 }
 
-// failure finds the line of the test's own file that was the last to fail: a call
-// fails after what it called.
-func failure(result *tester.Result) string {
-	for _, event := range slices.Backward(result.Trace) {
-		if event.Op == topdown.FailOp && event.Location != nil && event.Location.File == result.Location.File {
-			return fmt.Sprintf("line %d is not true", event.Location.Row)
+// testTracer notes coverage, and which lines of test files were not true. A whole
+// trace would take most of the time.
+type testTracer struct {
+	*cover.Cover
+	failed map[string][]int
+}
+
+func (t testTracer) TraceEvent(event topdown.Event) {
+	t.Cover.TraceEvent(event)
+	if at := event.Location; event.Op == topdown.FailOp && at != nil && (source{name: at.File}).test() {
+		if rows := t.failed[at.File]; len(rows) == 0 || rows[len(rows)-1] != at.Row {
+			t.failed[at.File] = append(rows, at.Row)
 		}
 	}
-	return "the test is not true"
+}
+
+// explain says of each failed test which of its lines was the last that was not
+// true. The results are sorted: a test ends where the next one begins.
+func (t testTracer) explain(results []TestResult) {
+	for i := range results {
+		r := &results[i]
+		if !r.Failed || r.Message != "" {
+			continue
+		}
+		r.Message = "the test is not true"
+		for _, row := range slices.Backward(t.failed[r.File]) {
+			if row >= r.Line && (i+1 == len(results) || results[i+1].File != r.File || row < results[i+1].Line) {
+				r.Message = fmt.Sprintf("line %d is not true", row)
+				break
+			}
+		}
+	}
 }
 
 func (r *TestReport) addCoverage(report cover.Report, s *sources) {
