@@ -72,7 +72,8 @@ type ProcessorConfig struct {
 	RequestTimeout time.Duration `yaml:"request_timeout"`
 	// IdleTimeout ends an exchange that makes no progress. Default 2m.
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
-	// DrainTimeout bounds how long exchanges in flight may take after SIGTERM.
+	// DrainTimeout bounds how long exchanges may take after SIGTERM. For the
+	// first half of it Envoy, if it stays connected, may send new ones.
 	// Default 25s.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
 }

@@ -34,9 +34,11 @@ type processor struct {
 	log    *slog.Logger
 	engine *policy.Engine
 	tokens *auth.Manager
-	grpc   *grpc.Server
-	health *health.Server
-	admin  *http.Server
+	// listener is where Envoy connects to.
+	listener *countingListener
+	grpc     *grpc.Server
+	health   *health.Server
+	admin    *http.Server
 	// adminURL is where /healthz, /readyz and /metrics are.
 	adminURL string
 	// failed receives the error of a part that stopped by itself.
@@ -69,10 +71,11 @@ func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (*pro
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(config.Processor.Listen)
+	socket, err := listen(config.Processor.Listen)
 	if err != nil {
 		return nil, err
 	}
+	listener := &countingListener{Listener: socket}
 	adminListener, err := net.Listen("tcp", config.Processor.Admin)
 	if err != nil {
 		listener.Close()
@@ -81,7 +84,7 @@ func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (*pro
 
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p := &processor{
-		config: config, log: log, engine: engine, tokens: tokens, cancel: cancel,
+		config: config, log: log, engine: engine, tokens: tokens, cancel: cancel, listener: listener,
 		grpc: server.NewGRPC(), health: health.NewServer(), failed: make(chan error, 4),
 		adminURL: "http://" + adminListener.Addr().String(),
 	}
@@ -176,13 +179,17 @@ func (p *processor) reportReady(ctx context.Context) {
 	}
 }
 
-// drain takes readiness away, lets exchanges in flight end within
-// processor.drain_timeout, and stops. An exchange that is still open then ends
-// with an error, never cleanly.
+// drain takes readiness away, lets exchanges end within processor.drain_timeout,
+// and stops. Envoy may be draining too and still accept requests, which must
+// find a processor: so for half of the time new exchanges are served, until
+// Envoy closes its connections. The other half is for those in flight. An
+// exchange that is still open then ends with an error, never cleanly.
 func (p *processor) drain() {
+	end := time.Now().Add(p.config.Processor.DrainTimeout)
 	p.draining.Store(true)
 	p.health.Shutdown()
 	p.log.Info("draining")
+	p.listener.waitIdle(p.config.Processor.DrainTimeout / 2)
 	done := make(chan struct{})
 	go func() {
 		p.grpc.GracefulStop()
@@ -190,7 +197,7 @@ func (p *processor) drain() {
 	}()
 	select {
 	case <-done:
-	case <-time.After(p.config.Processor.DrainTimeout):
+	case <-time.After(time.Until(end)):
 		p.log.Warn("ending exchanges that are still open after processor.drain_timeout")
 		p.grpc.Stop()
 	}

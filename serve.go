@@ -18,8 +18,10 @@ for Envoy, and /healthz, /readyz and /metrics on processor.admin.
 
 It is ready once the policy is compiled and the first access token of every
 connector is held. A changed policy folder is loaded within a second; one that
-does not load leaves the old one in force. SIGTERM takes readiness away, lets
-exchanges in flight end (processor.drain_timeout), then exits.
+does not load leaves the old one in force. SIGTERM takes readiness away. New exchanges
+are still served until Envoy closes its connections, for Envoy may be draining
+too, but for no longer than half of processor.drain_timeout; the rest of it is
+for exchanges in flight. A second signal ends at once.
 
 The Envoy side of the configuration comes from 'graphveil envoy config'.
 'graphveil run' starts both.`,
