@@ -3,6 +3,7 @@ package extproctest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -74,8 +75,16 @@ func (as *assembly) send(separateEnd bool) {
 func (a *answer) bodyless() bool { return len(a.chunks) == 0 && len(a.trailers) == 0 && !a.reset }
 
 // visible is the headers as the processor sees them: ext_proc removes the
-// length, which nobody knows any more.
-func (a *answer) visible() []extproc.Header { return without(a.headers, "content-length") }
+// length, which nobody knows any more, and a filter before it the orders to Envoy.
+func (a *answer) visible() []extproc.Header {
+	var seen []extproc.Header
+	for _, h := range a.headers {
+		if h.Name != "content-length" && !strings.HasPrefix(h.Name, "x-envoy-") {
+			seen = append(seen, h)
+		}
+	}
+	return seen
+}
 
 // receive takes replies until the response has ended one way or the other.
 func (as *assembly) receive() error {
