@@ -62,11 +62,11 @@ func newRig(t *testing.T, adjust func(*tenant.Config)) *rig {
 	r := &rig{lab: l, t: t, relay: newRelay(t, l.GraphAddr), logs: &logBuffer{}, access: &logBuffer{}}
 	l.write("policy/custom.rego", customPolicy)
 	l.config.Policy.Paths = []string{"builtin", l.file("policy")}
-	l.config.Processor.RequestTimeout = 700 * time.Millisecond
+	l.config.Processor.RequestTimeout = time.Second
 	l.config.Processor.DrainTimeout = 300 * time.Millisecond
 	l.config.Envoy.Upstream.Address = r.relay.address
 	l.config.Envoy.Retry = envoy.Retry{Count: 1, MaxWait: time.Second}
-	l.config.Envoy.Timeouts = envoy.Timeouts{Processor: time.Second, Connect: time.Second, Idle: 2 * time.Second}
+	l.config.Envoy.Timeouts = envoy.Timeouts{Processor: 2 * time.Second, Connect: time.Second, Idle: 3 * time.Second}
 	text, err := yaml.Marshal(l.config)
 	l.check(err)
 	l.write("config.yaml", string(text))
@@ -87,7 +87,8 @@ func newRig(t *testing.T, adjust func(*tenant.Config)) *rig {
 			t.Errorf("stopping Envoy: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("logs:\n%.20000s", r.logs)
+			logs := r.logs.String()
+			t.Logf("the end of the logs:\n%s", logs[max(0, len(logs)-10_000):])
 		}
 	})
 	return r

@@ -60,7 +60,7 @@ How to read the results:
 request after the repair got the whole answer. Repair means to end the fault; where the processor was killed it is to start another one.
 Envoy is the same process all the time within a part.
 
-Limits in these runs: timeouts.processor 1s, timeouts.connect 1s, timeouts.idle 2s, drain_timeout 300ms, request_timeout 700ms.
+Limits in these runs: timeouts.processor 2s, timeouts.connect 1s, timeouts.idle 3s, drain_timeout 300ms, request_timeout 1s.
 `
 
 // TestFailClosed breaks one part after the other and holds what a client gets
@@ -84,6 +84,9 @@ func TestFailClosed(t *testing.T) {
 		var doc strings.Builder
 		doc.WriteString(failIntro)
 		for i := range parts {
+			if parts[i].lines.Len() == 0 {
+				return // -run chose some parts only
+			}
 			fmt.Fprintf(&doc, "\n## %s\n\n| What breaks | When | HTTP/1.1 | HTTP/2 | Personal values out | Healthy after |\n|---|---|---|---|---|---|\n%s",
 				parts[i].title, parts[i].lines.String())
 		}
