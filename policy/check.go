@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -172,12 +174,13 @@ func Test(ctx context.Context, config Config) (*TestReport, error) {
 		return nil, fmt.Errorf("opening the data of the policy: %w", err)
 	}
 	defer store.Abort(ctx, txn)
-	tracer := testTracer{cover.New(), map[string][]int{}}
+	tracer := &testTracer{Cover: cover.New(), failed: map[string][]int{}}
 	results, err := tester.NewRunner().
 		SetCompiler(c.compiler).
 		SetStore(store).
 		SetModules(modules).
 		CapturePrintOutput(false).
+		SetTimeout(testTimeout).
 		SetCoverageQueryTracer(tracer).
 		SetCoverageRuns(nil).
 		RunTests(ctx, txn)
@@ -211,16 +214,23 @@ func (r *TestReport) add(result *tester.Result) {
 	r.Results = append(r.Results, t)
 }
 
+// testTimeout bounds one Rego test, against one that never ends. OPA's own five
+// seconds are passed by good tests on a busy machine.
+const testTimeout = time.Minute
+
 // testTracer notes coverage, and which lines of test files were not true. A whole
-// trace would take most of the time.
+// trace would take most of the time. OPA runs tests in parallel with one tracer.
 type testTracer struct {
 	*cover.Cover
+	mu     sync.Mutex
 	failed map[string][]int
 }
 
-func (t testTracer) TraceEvent(event topdown.Event) {
+func (t *testTracer) TraceEvent(event topdown.Event) {
 	t.Cover.TraceEvent(event)
 	if at := event.Location; event.Op == topdown.FailOp && at != nil && (source{name: at.File}).test() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
 		if rows := t.failed[at.File]; len(rows) == 0 || rows[len(rows)-1] != at.Row {
 			t.failed[at.File] = append(rows, at.Row)
 		}
@@ -229,7 +239,7 @@ func (t testTracer) TraceEvent(event topdown.Event) {
 
 // explain says of each failed test which of its lines was the last that was not
 // true. The results are sorted: a test ends where the next one begins.
-func (t testTracer) explain(results []TestResult) {
+func (t *testTracer) explain(results []TestResult) {
 	for i := range results {
 		r := &results[i]
 		if !r.Failed || r.Message != "" {
