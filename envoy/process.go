@@ -55,7 +55,8 @@ type Process struct {
 // Unix socket in a private directory, which goes away with the process.
 //
 // The component levels keep Envoy from printing headers, and with them tokens,
-// whatever the level of its log.
+// whatever the level of its log. Of the environment, which may hold secrets of this
+// process, it gets what finding programs and time zones takes.
 func Start(ctx context.Context, binary string, b *bootstrapv3.Bootstrap, o Options) (_ *Process, err error) {
 	dir, err := os.MkdirTemp("", "graphveil-envoy-") // mode 0700
 	if err != nil {
@@ -95,6 +96,7 @@ func Start(ctx context.Context, binary string, b *bootstrapv3.Bootstrap, o Optio
 		arguments = append(arguments, "--concurrency", strconv.Itoa(o.Workers))
 	}
 	p := &Process{command: exec.Command(binary, arguments...), done: make(chan struct{})}
+	p.command.Env = environment()
 	p.command.SysProcAttr = attributes()
 	last := &lastLine{}
 	if err := p.run(dir, o, last); err != nil {
@@ -108,6 +110,18 @@ func Start(ctx context.Context, binary string, b *bootstrapv3.Bootstrap, o Optio
 		return nil, fmt.Errorf("starting envoy: %w", err)
 	}
 	return p, nil
+}
+
+// environment is what Envoy, or a script that starts it, may need. It is not nil,
+// which would mean everything.
+func environment() []string {
+	kept := []string{}
+	for _, name := range []string{"HOME", "LD_LIBRARY_PATH", "PATH", "TZ"} {
+		if value, ok := os.LookupEnv(name); ok {
+			kept = append(kept, name+"="+value)
+		}
+	}
+	return kept
 }
 
 // run starts the process, and the goroutines that end with it.
