@@ -34,10 +34,22 @@ type child struct {
 // processor is ready.
 func (l *lab) launch(command string) *child {
 	l.t.Helper()
+	c := l.launchCommand(command, nil)
+	c.find(l.t, "processor ready")
+	return c
+}
+
+// launchCommand runs a command with the lab's configuration. adjust may change
+// it before; nil leaves it as it is.
+func (l *lab) launchCommand(command string, adjust func(*child)) *child {
+	l.t.Helper()
 	text, err := yaml.Marshal(l.config)
 	l.check(err)
 	c := &child{graphveil(l.t, command, "--config", l.write("config.yaml", string(text))), &logBuffer{}}
 	c.Stdout, c.Stderr = io.Discard, c.logs
+	if adjust != nil {
+		adjust(c)
+	}
 	l.check(c.Start())
 	l.t.Cleanup(func() {
 		if c.ProcessState == nil {
@@ -48,7 +60,6 @@ func (l *lab) launch(command string) *child {
 			l.t.Logf("logs:\n%.20000s", c.logs)
 		}
 	})
-	c.find(l.t, "processor ready")
 	return c
 }
 
