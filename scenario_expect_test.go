@@ -15,6 +15,11 @@ func (r *scenarioRun) expect(s scenarioStep, x scenarioExchange) error {
 		return x.expectStatus(s.args)
 	case "broken":
 		return x.expectBroken(s.args[0], s.args[1])
+	case "broken-off":
+		if !x.cut && x.status < 500 {
+			return fmt.Errorf("the response is complete, with status %d", x.status)
+		}
+		return nil
 	case "cmp":
 		if s.args[0] != "response" {
 			return fmt.Errorf("only the response can be compared, not %s", s.args[0])

@@ -54,6 +54,7 @@ var scenarioCommands = map[string]struct {
 	"follow":           {1, 1, false},
 	"status":           {1, 2, false},
 	"broken":           {2, 2, false},
+	"broken-off":       {0, 0, false},
 	"cmp":              {2, 2, false},
 	"header":           {1, 2, true},
 	"record":           {2, 3, false},

@@ -72,6 +72,9 @@ func (u *scenarioUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.cut >= 0 {
 		body = body[:a.cut]
 	}
+	if a.cut == 0 {
+		http.NewResponseController(w).Flush()
+	}
 	chunks := [][]byte{body}
 	if a.split != nil {
 		chunks = a.split(body)

@@ -29,12 +29,13 @@ type assembly struct {
 
 // answer feeds the upstream's answer to the processor and assembles what the
 // client gets. Envoy does not wait for replies in between.
-func (x *exchange) answer(a *answer, separateEnd bool) error {
+// config is sent along if this is the beginning of the stream.
+func (x *exchange) answer(a *answer, config *extprocv3.ProtocolConfiguration, separateEnd bool) error {
 	as := &assembly{exchange: x, answer: a}
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		as.send(separateEnd)
+		as.send(config, separateEnd)
 	}()
 	if err := as.receive(); err != nil {
 		return err
@@ -44,9 +45,10 @@ func (x *exchange) answer(a *answer, separateEnd bool) error {
 }
 
 // send plays the upstream's answer; an upstream that resets gets no end.
-func (as *assembly) send(separateEnd bool) {
+func (as *assembly) send(config *extprocv3.ProtocolConfiguration, separateEnd bool) {
 	a := as.answer
 	messages := []*extprocv3.ProcessingRequest{ResponseHeaders(a.status, a.visible(), a.bodyless())}
+	messages[0].ProtocolConfig = config
 	for i, chunk := range a.chunks {
 		end := !separateEnd && !a.reset && len(a.trailers) == 0 && i == len(a.chunks)-1
 		messages = append(messages, ResponseBody(chunk, end))

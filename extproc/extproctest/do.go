@@ -53,10 +53,6 @@ type Response struct {
 // processor did that Envoy would punish or, worse, let pass; a response that is
 // an error, or is cut off, is no error of Do.
 func (e *Envoy) Do(ctx context.Context, r Request) (*Response, error) {
-	target, ok := normalize(r.Target)
-	if !ok {
-		return local(400, "badRequest"), nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	stream, err := e.Open(ctx)
@@ -64,11 +60,18 @@ func (e *Envoy) Do(ctx context.Context, r Request) (*Response, error) {
 		return nil, fmt.Errorf("opening the stream: %w", err)
 	}
 	x := &exchange{stream: stream, response: &Response{}}
+	target, ok := normalize(r.Target)
+	if !ok {
+		return x.response, x.refusedByEnvoy()
+	}
 	head := requestHead(r, target)
 	message := RequestHeaders(head, !r.HasBody)
 	SetAttributes(message, attributes(r))
 	head, done, err := x.request(message, head)
 	if done || err != nil {
+		if r.Method == http.MethodHead {
+			x.response.Body = nil
+		}
 		return x.response, err
 	}
 	// What the filter behind the guard does.
@@ -77,7 +80,7 @@ func (e *Envoy) Do(ctx context.Context, r Request) (*Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("calling the upstream: %w", err)
 	}
-	return x.response, x.answer(a, e.SeparateEnd)
+	return x.response, x.answer(a, nil, e.SeparateEnd)
 }
 
 func requestHead(r Request, target string) []extproc.Header {
@@ -103,6 +106,15 @@ func attributes(r Request) map[string]string {
 		values["connection.uri_san_peer_certificate"] = r.SPIFFEID
 	}
 	return values
+}
+
+// refusedByEnvoy is an exchange with a request that Envoy refuses before its
+// filters: its answer passes the response half of ext_proc all the same, on a
+// stream that saw no request.
+func (x *exchange) refusedByEnvoy() error {
+	own := local(400, "badRequest")
+	a := &answer{status: own.Status, headers: lower(own.Header), chunks: [][]byte{own.Body}}
+	return x.answer(a, RequestHeaders(nil, true).ProtocolConfig, false)
 }
 
 // local is an answer of Envoy itself.
