@@ -65,7 +65,7 @@ func watch(t *testing.T, folder string) (*policy.Engine, <-chan bool, *logBuffer
 }
 
 // promised is how soon a change is in force.
-const promised = time.Second
+const promised = slowdown * time.Second
 
 // awaitReload wants the next reload within the promised time.
 func awaitReload(t *testing.T, reloads <-chan bool, want bool) {
