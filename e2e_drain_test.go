@@ -114,7 +114,6 @@ func (l *lab) startEnvoy() *envoy.Process {
 // load is clients that ask without pause until nobody accepts connections.
 type load struct {
 	origin, target string
-	bytes          int
 	running        sync.WaitGroup
 	stopping       atomic.Bool // set before the signal
 	before, after  atomic.Int64
