@@ -117,16 +117,28 @@ var (
 	byteDelivery  = scenarioDelivery{"byte by byte", func(body []byte) [][]byte { return slices.Collect(slices.Chunk(body, 1)) }}
 )
 
-// splitDeliveries divide a body in two, at every byte, if it is not long.
+// combTeeth is how far apart the cuts are in a body that is not cut at one byte
+// only.
+const combTeeth = 61
+
+// splitDeliveries cut a body at every byte: up to 512 bytes in two parts, each
+// time elsewhere; up to 4 KiB at every 61st byte, beginning each time elsewhere.
 func splitDeliveries(size int) []scenarioDelivery {
-	if size >= 4<<10 {
-		return nil
-	}
 	var all []scenarioDelivery
-	for i := 1; i < size; i++ {
-		all = append(all, scenarioDelivery{fmt.Sprintf("split at %d", i), func(body []byte) [][]byte {
-			return [][]byte{body[:min(i, len(body))], body[min(i, len(body)):]}
-		}})
+	switch {
+	case size <= 512:
+		for i := 1; i < size; i++ {
+			all = append(all, scenarioDelivery{fmt.Sprintf("split at %d", i), func(body []byte) [][]byte {
+				return [][]byte{body[:min(i, len(body))], body[min(i, len(body)):]}
+			}})
+		}
+	case size < 4<<10:
+		for i := range combTeeth {
+			all = append(all, scenarioDelivery{fmt.Sprintf("split at every %dth byte from %d", combTeeth, i), func(body []byte) [][]byte {
+				first := min(i, len(body))
+				return append([][]byte{body[:first]}, slices.Collect(slices.Chunk(body[first:], combTeeth))...)
+			}})
+		}
 	}
 	return all
 }

@@ -35,8 +35,13 @@ type Envoy struct {
 // New serves s in memory, with its own gRPC settings, until the test ends.
 func New(t testing.TB, s *extproc.Server, upstream http.Handler) *Envoy {
 	t.Helper()
+	return Serve(t, s.NewGRPC(), upstream)
+}
+
+// Serve is New for any gRPC server that has a processor.
+func Serve(t testing.TB, server *grpc.Server, upstream http.Handler) *Envoy {
+	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	server := s.NewGRPC()
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:processor",
