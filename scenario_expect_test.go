@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -29,7 +30,7 @@ func (r *scenarioRun) expect(s scenarioStep, x scenarioExchange) error {
 		}
 		return r.compareJSON(s.args[1], x.body)
 	case "header":
-		values, there := x.header[httpName(s.args[0])]
+		values, there := x.header[http.CanonicalHeaderKey(s.args[0])]
 		if s.not {
 			if there {
 				return fmt.Errorf("it is there: %v", values)

@@ -59,6 +59,8 @@ type scenarioRun struct {
 	last   []scenarioExchange
 	// outcomes tell what each send came to, to compare drivers by.
 	outcomes []string
+	// served are the endpoints of which a client got a sanitized response.
+	served []string
 	// seen is all that clients got.
 	seen bytes.Buffer
 }
@@ -148,6 +150,9 @@ func (r *scenarioRun) sendText(text string) error {
 		if len(x.arrived) == 0 {
 			break
 		}
+	}
+	if x := r.last[0]; x.status == 200 && x.record["outcome"] == extproc.OutcomeSanitized {
+		r.served = append(r.served, fmt.Sprint(x.record["connector"], "/", x.record["endpoint"]))
 	}
 	r.outcomes = append(r.outcomes, r.outcome())
 	return nil

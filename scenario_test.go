@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,8 @@ import (
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/policy"
 )
+
+var scenarioSeed = flag.Uint64("scenario-seed", 0, "`seed` of random deliveries in scenarios; 0 takes a new one")
 
 // TestScenarios carries out testdata/scenarios three times: in process, with the
 // bodies delivered in every way, and through a real Envoy over HTTP/1.1 and
@@ -25,10 +28,12 @@ func TestScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	policies := newScenarioPolicies(t)
-	outcomes := make([][]string, len(scenarios))
+	seed := *scenarioSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	policies := newScenarioPolicies()
+	outcomes, served := make([][]string, len(scenarios)), make([][]string, len(scenarios))
 
 	t.Run("in process", func(t *testing.T) {
 		for i, s := range scenarios {
@@ -36,7 +41,7 @@ func TestScenarios(t *testing.T) {
 				t.Parallel()
 				d := newInProcess(t, policies.gateway(t, s), seed)
 				r := s.run(t, d)
-				outcomes[i] = r.outcomes
+				outcomes[i], served[i] = r.outcomes, r.served
 				if err := r.checkSeen(); err != nil {
 					t.Error(err)
 				}
@@ -48,6 +53,9 @@ func TestScenarios(t *testing.T) {
 	})
 	if t.Failed() {
 		return
+	}
+	if !slices.ContainsFunc(outcomes, func(o []string) bool { return o == nil }) { // else -run left some out
+		checkServed(t, slices.Concat(served...))
 	}
 	for name, http2 := range map[string]bool{"Envoy HTTP 1": false, "Envoy HTTP 2": true} {
 		t.Run(name, func(t *testing.T) {
@@ -70,6 +78,20 @@ func TestScenarios(t *testing.T) {
 				t.Errorf("logs and metrics tell %v", found)
 			}
 		})
+	}
+}
+
+// checkServed wants a scenario for each endpoint of the shipped policy.
+func checkServed(t *testing.T, served []string) {
+	t.Helper()
+	s, err := policy.Load(t.Context(), policy.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range s.Endpoints() {
+		if id := e.Connector + "/" + e.ID; !slices.Contains(served, id) {
+			t.Errorf("in no scenario anything is read from %s", id)
+		}
 	}
 }
 
@@ -137,7 +159,7 @@ type scenarioPolicies struct {
 	gateways  map[string]*extproc.Gateway
 }
 
-func newScenarioPolicies(t *testing.T) *scenarioPolicies {
+func newScenarioPolicies() *scenarioPolicies {
 	return &scenarioPolicies{snapshots: map[string]*policy.Snapshot{}, gateways: map[string]*extproc.Gateway{}}
 }
 
@@ -185,5 +207,3 @@ type scenarioTokens struct{}
 func (scenarioTokens) Token(_ context.Context, connector string) (string, error) {
 	return canary + "-token-of-" + connector, nil
 }
-
-func httpName(name string) string { return http.CanonicalHeaderKey(name) }
