@@ -255,3 +255,22 @@ func TestRequestLimit(t *testing.T) {
 		t.Errorf("the first request got %d", got.status)
 	}
 }
+
+func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, &stub{}, hello, func(c *envoy.Config) { c.Limits.Connections = 1 })
+	client := r.Client(t, true)
+	if got := send(t, client, "GET", r.URL+"/"); got.status != 200 {
+		t.Fatalf("got %d", got.status)
+	}
+	if response, err := r.Client(t, true).Get(r.URL + "/"); err == nil {
+		response.Body.Close()
+		t.Errorf("a second connection got %d", response.StatusCode)
+	}
+	if got := send(t, client, "GET", r.URL+"/"); got.status != 200 {
+		t.Errorf("the first connection got %d", got.status)
+	}
+	if got := adminGet(t, r.Admin(), "GET", "/ready"); got != 200 {
+		t.Errorf("readiness got %d", got)
+	}
+}

@@ -257,7 +257,8 @@ func TestEnvoyHeadersOfCallersHaveNoEffect(t *testing.T) {
 				"X-Envoy-Retry-On", "5xx", "X-Envoy-Max-Retries", "5", "X-Envoy-Upstream-Rq-Timeout-Ms", "20",
 				"X-Envoy-Upstream-Rq-Timeout-Alt-Response", "1", "X-Envoy-Upstream-Alt-Stat-Name", "mine",
 				"X-Envoy-Retriable-Status-Codes", "503", "X-Envoy-Internal", "true", "X-Envoy-Anything", "1",
-				"X-Envoy-Original-Path", "/other", "X-Envoy-Force-Trace", "true", "X-Envoy-Expected-Rq-Timeout-Ms", "20")
+				"X-Envoy-Original-Path", "/other", "X-Envoy-Force-Trace", "true", "X-Envoy-Expected-Rq-Timeout-Ms", "20",
+				"X-Request-Id", "mine")
 			if got.status != 503 || got.header.Get("Content-Type") != "application/json" {
 				t.Errorf("got %d %v", got.status, got.header)
 			}
@@ -269,6 +270,10 @@ func TestEnvoyHeadersOfCallersHaveNoEffect(t *testing.T) {
 				if strings.HasPrefix(name, "X-Envoy") {
 					t.Errorf("upstream saw %s", name)
 				}
+			}
+			// Envoy keeps the id of an internal request.
+			if id := s.lastRequest()["x-request-id"]; id == "" || id == "mine" {
+				t.Errorf("the processor saw request id %q, want one of Envoy's", id)
 			}
 			for name := range s.lastRequest() {
 				if strings.HasPrefix(name, "x-envoy") || strings.HasPrefix(name, "x-forwarded") {
