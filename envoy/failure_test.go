@@ -99,7 +99,9 @@ func TestProcessorHangs(t *testing.T) {
 			})
 			start := time.Now()
 			wantError(t, send(t, r.Client(t, true), "GET", r.URL+"/"), 504, "gatewayTimeout")
-			if took := time.Since(start); took < 300*time.Millisecond || took > 3*time.Second {
+			// Envoy's timers run from the time at which its event loop last looked at
+			// the clock, so one may end some milliseconds early.
+			if took := time.Since(start); took < 280*time.Millisecond || took > 3*time.Second {
 				t.Errorf("took %v", took)
 			}
 		})
