@@ -92,6 +92,7 @@ func demo(ctx context.Context, f demoFlags, out io.Writer) error {
 
 // demonstration is a running demo.
 type demonstration struct {
+	users     int
 	tenant    *tenant.Tenant
 	sidecar   *sidecar
 	folder    string
@@ -104,7 +105,7 @@ type demonstration struct {
 
 // startDemo starts everything and returns when the first request can be served.
 func startDemo(ctx context.Context, f demoFlags, progress io.Writer) (_ *demonstration, err error) {
-	d := &demonstration{}
+	d := &demonstration{users: f.users}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.cancel = cancel
 	defer func() {
