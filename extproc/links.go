@@ -45,21 +45,6 @@ func (x *Exchange) openLink(t odata.Target) (*openedLink, *Refusal) {
 	return &openedLink{raw: string(raw), target: target}, nil
 }
 
-// tokens gives the sanitizer the pseudonyms and links of one exchange.
-type tokens struct{ *Exchange }
-
-func (t tokens) AppendPseudonym(dst, value []byte) []byte {
-	return t.gateway.codec.AppendToken(dst, value)
-}
-
-func (t tokens) AppendReversible(dst, value []byte) []byte {
-	return t.gateway.codec.AppendReversible(dst, value)
-}
-
-func (t tokens) AppendJSON(dst, value []byte, original bool) []byte {
-	return t.gateway.codec.AppendJSON(dst, value, pseudonym.JSONForm{Original: original})
-}
-
 // AppendLink seals an absolute URL of the upstream. The link that the client
 // gets has the path that it asked for; everything the upstream wrote, which
 // often embeds ids (graph-facts, paging), is inside the seal.

@@ -12,8 +12,12 @@ type Field struct {
 }
 
 // Fields are the members that an object shape names. Members that are not
-// among them are unknown: dropped and counted. A nil Fields knows none.
+// among them get Rest, or are unknown: dropped and counted. A nil Fields knows
+// none.
 type Fields struct {
+	// Rest decides the members that are not listed. Nil drops them and counts
+	// them as unknown.
+	Rest   *Node
 	all    []Field
 	byHead [64][]*Field
 }

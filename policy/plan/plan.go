@@ -46,6 +46,28 @@ const (
 	// Array applies Node.Items to each element; other types are dropped,
 	// mistyped, except null, which is kept.
 	Array
+	// Any copies a scalar as Keep does and descends into an object by Node.Object
+	// and into an array by Node.Items. Where that is nil the object or array is
+	// dropped, mistyped. With Fields.Rest and Items that lead back to the node
+	// itself it copies whatever there is.
+	Any
+	// Run puts a scalar through Node.Steps in order. What a step does to null, to
+	// another type and to an object or array is said at its StepOp.
+	Run
+	// Choose decides by Node.Choice which other node an object gets.
+	Choose
+)
+
+// Fallback says what becomes of a value whose type is not what its node expects.
+type Fallback uint8
+
+const (
+	// FallDrop removes it.
+	FallDrop Fallback = iota
+	// FallNull puts null in its place.
+	FallNull
+	// FallRefuse refuses the whole body.
+	FallRefuse
 )
 
 // Node decides one JSON value. A nil *Node and the zero Node drop it.
@@ -56,10 +78,135 @@ type Node struct {
 	Pointer int
 	// Match is set for MatchReplace.
 	Match *Match
-	// Object is set for Object.
+	// Object is set for Object, and may be for Any.
 	Object *Fields
-	// Items is set for Array: what happens to each element.
+	// Items is set for Array, and may be for Any: what happens to each element.
 	Items *Node
+	// Compact says of an Array or Any that elements which are null, or become it,
+	// are removed.
+	Compact bool
+	// Steps is set for Run.
+	Steps []Step
+	// Choice is set for Choose.
+	Choice *Choice
+	// Digest, if set, adds a digest of a string beside it, whatever Op then does
+	// to the string itself.
+	Digest *Digest
+	// Mistyped says what becomes of a value of the wrong type, where Op speaks of
+	// dropping one.
+	Mistyped Fallback
+}
+
+// Choice selects a node for an object by one of its members, wherever among the
+// members that one stands. Exactly one of Member, All and Probe is set. A value
+// that is no object gets Else.
+type Choice struct {
+	// Member is the name of the member whose string value is looked up in Cases.
+	// If it is missing, no string, or not among the cases: Else.
+	Member string
+	Cases  map[string]*Node
+	// All are names; if the object has every one of them: Then.
+	All []string
+	// Probe is run over the whole value (an object or an array); if it reaches
+	// any position whose Op is Keep: Then. What it outputs is thrown away.
+	Probe *Plan
+	Then  *Node
+	Else  *Node
+}
+
+// Digest describes the member that is added at the end of the parent object of a
+// string: "+<name>:textDigest" with {"length":n,"word_count":m}, the length in
+// UTF-16 units, the words counted as Psoxy counts them (psoxy-compat section 2.2).
+// Strings that are elements of arrays get none.
+type Digest struct {
+	// Inner, if set, takes the string for JSON text (also lenient JSON: unquoted
+	// names and strings) and the added member is a string that holds that JSON
+	// rewritten by Inner. It is added only if Inner carried out a StepDigest.
+	Inner *Plan
+}
+
+// StepOp is one step of Run. It maps a value to a value. Unless said otherwise
+// null stays null, blank strings (Java's isBlank) stay as they are, and any other
+// type, also an object or array, becomes null. Source of all of them:
+// psoxy-compat section 2.2.
+type StepOp uint8
+
+const (
+	// StepRefuse refuses the body; the zero value.
+	StepRefuse StepOp = iota
+	// StepDrop removes the value, of whatever type.
+	StepDrop
+	// StepPseudonym, StepReversible: "t~…", "p~…" of a string or number. null and
+	// blank strings become null; booleans, objects and arrays refuse the body.
+	StepPseudonym
+	StepReversible
+	// StepJSON… are the same in JSON form, with null and blank strings as "null".
+	StepJSONPseudonym
+	StepJSONOriginal
+	StepJSONReversible
+	StepJSONOriginalReversible
+	// StepHash is the bare hash, 43 characters, of a string or number; anything
+	// else, also null and blank strings, refuses the body.
+	StepHash
+	// StepTokenize is "p~…" of a string as it is, with no regard to addresses.
+	StepTokenize
+	// StepTokenizeMatch does that to group 1 of Patterns[0], which must match the
+	// whole string, wherever in the string that text occurs. A string that does
+	// not match stays.
+	StepTokenizeMatch
+	// StepMatch pseudonymizes what Match finds; null and blank become null, other
+	// types refuse the body, nothing found becomes null.
+	StepMatch
+	// StepPhrases keeps of a string the phrases that Phrases lists, in that order,
+	// joined by commas; none of them leaves "".
+	StepPhrases
+	// StepRemove removes all matches of each of Patterns in turn.
+	StepRemove
+	// StepOnly keeps only what Patterns match (Psoxy's
+	// redactExceptSubstringsMatchingRegexes).
+	StepOnly
+	// StepTokens splits at Delimiter (nil: no split), keeps the parts that one of
+	// Patterns matches as a whole, and joins them with a space; none left is null.
+	StepTokens
+	// StepEmailHeader pseudonymizes an RFC 5322 address list, StepEmailHeaderJSON
+	// in JSON form. A blank string becomes "", what is no list null; other types
+	// refuse the body.
+	StepEmailHeader
+	StepEmailHeaderJSON
+	// StepHashIP and StepEncryptIP take an IP address; anything else becomes null.
+	StepHashIP
+	StepEncryptIP
+	// StepJSON rewrites the JSON text inside a string by Inner; a string that is no
+	// strict JSON becomes null.
+	StepJSON
+	// StepDigest replaces a string by the text of its digest (see Digest); other
+	// types stay as they are.
+	StepDigest
+	// StepString … are the types of Psoxy's response schemas: a value of another
+	// type becomes null. StepInteger cuts fractions off and takes 64 bits;
+	// StepBoolean makes null false; StepNull makes everything null; StepScalar
+	// lets every scalar pass but refuses integers beyond 64 bits.
+	StepString
+	StepInteger
+	StepNumber
+	StepBoolean
+	StepNull
+	StepScalar
+)
+
+// Step is one step of Run.
+type Step struct {
+	Do StepOp
+	// Match is set for StepMatch.
+	Match *Match
+	// Patterns is set for StepTokenizeMatch, StepRemove, StepOnly, StepTokens.
+	Patterns []*regexp.Regexp
+	// Delimiter may be set for StepTokens.
+	Delimiter *regexp.Regexp
+	// Phrases is set for StepPhrases.
+	Phrases []string
+	// Inner is set for StepJSON.
+	Inner *Plan
 }
 
 // Match finds the parts of a string to pseudonymize: group 1 of each match, or
@@ -83,6 +230,13 @@ type Plan struct {
 	// Root decides the whole body.
 	Root *Node
 	// Pointers names the positions of the plan: JSON Pointers (RFC 6901) with
-	// "*" for any array element, as "/value/*/from". Index: Node.Pointer.
+	// "*" for any array element, as "/value/*/from", and "**" for any number of
+	// steps. Index: Node.Pointer. Nodes may form cycles; each is listed once.
 	Pointers []string
+	// Psoxy says that the body is read and written as Psoxy does
+	// (psoxy-compat section 2): any number of JSON texts after each other, also
+	// none, come out joined by line feeds; kept numbers are spelled as Java
+	// spells them, an unpaired surrogate as "?"; once a member name begins with
+	// "+" no more digests are added.
+	Psoxy bool
 }

@@ -12,6 +12,7 @@ schema := {
 	"ids": ["reversible", "clear"],
 	"groups": ["on", "off"],
 	"encoding": ["token", "json"],
+	"level": ["standard", "strict"],
 }
 
 # METADATA
@@ -33,6 +34,13 @@ groups := _value("groups")
 #   its pseudonym; `json` writes directory pseudonyms as JSON strings and never
 #   an original.
 encoding := _value("encoding")
+
+# METADATA
+# title: level
+# description: |
+#   `standard` keeps what tells about the organisation (names of groups, offices,
+#   departments, time zones); `strict` drops that too.
+level := _value("level")
 
 _value(name) := object.get(_settings, name, schema[name][0])
 

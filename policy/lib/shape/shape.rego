@@ -66,3 +66,106 @@ match(pattern, operation) := {"$op": "match", "pattern": pattern, "then": operat
 user_id := reversible if options.ids == "reversible"
 
 user_id := keep if options.ids == "clear"
+
+# METADATA
+# title: organisation
+# description: |
+#   A fact about the organisation rather than a person (the name of a group, a
+#   department, an office): kept, and dropped with `level: strict`.
+organisation := keep if options.level == "standard"
+
+organisation := drop if options.level == "strict"
+
+# METADATA
+# title: tokenize
+# description: |
+#   Token `p~…` of a string as it is: no address is canonicalised and no domain
+#   left beside it. For identifiers that embed people, as ids of chats do.
+tokenize := {"$op": "tokenize"}
+
+# METADATA
+# title: opaque_id
+# description: |
+#   An identifier that embeds people (of a chat, a member, a meeting), in a
+#   response or as a path parameter, as option `ids` says.
+opaque_id := tokenize if options.ids == "reversible"
+
+opaque_id := keep if options.ids == "clear"
+
+# METADATA
+# title: hash
+# description: The bare hash of a string or number, 43 characters.
+hash := {"$op": "hash"}
+
+# METADATA
+# title: phrases
+# description: |
+#   Keeps of a string only the listed phrases, as whole words and without regard
+#   to ASCII case, joined by commas in the order of the list.
+phrases(list) := {"$op": "phrases", "phrases": list}
+
+# METADATA
+# title: without
+# description: Removes from a string whatever one of the RE2 patterns matches.
+without(patterns) := {"$op": "without", "patterns": patterns}
+
+# METADATA
+# title: only
+# description: Keeps of a string only what one of the RE2 patterns matches.
+only(patterns) := {"$op": "only", "patterns": patterns}
+
+# METADATA
+# title: tokens
+# description: |
+#   Splits a string at `delimiter` (RE2), keeps the parts that one of the patterns
+#   matches as a whole and joins them with a space; none left is null.
+tokens(delimiter, patterns) := {"$op": "tokens", "delimiter": delimiter, "patterns": patterns}
+
+# METADATA
+# title: steps
+# description: Puts a scalar through several operations, one after the other.
+steps(list) := {"$op": "steps", "steps": list}
+
+# METADATA
+# title: digest
+# description: |
+#   Applies `operation` to a string and adds a sibling `+<name>:textDigest` with
+#   the length and the number of words of the original.
+digest(operation) := {"$op": "digest", "then": operation}
+
+# METADATA
+# title: json
+# description: |
+#   Takes a string for JSON text and sanitizes that by a shape of its own; what is
+#   no JSON becomes null.
+json(inner) := {"$op": "json", "shape": inner}
+
+# METADATA
+# title: select
+# description: |
+#   Chooses the shape of an object by the string value of one of its members,
+#   wherever that stands: `cases` maps values to object shapes, any other value
+#   (or none) gets `otherwise`.
+select(member, cases, otherwise) := {"$op": "select", "member": member, "cases": cases, "otherwise": otherwise}
+
+# METADATA
+# title: any
+# description: |
+#   Keeps whatever is there, with everything below it. For imported rules, which
+#   name what to hide; no connector that ships uses it.
+any := {"$op": "any"}
+
+# METADATA
+# title: open
+# description: |
+#   An object shape whose unlisted members are decided by `rest`.
+open(members, rest) := {"$op": "open", "shape": members, "rest": rest}
+
+# METADATA
+# title: rules
+# description: |
+#   Applies rules at any depth to what `base` keeps. A rule is
+#   `{"at": [JSONPath, ...], "do": operation}`, with `"when": JSONPath` to apply
+#   only to bodies in which that path finds something. Rules run in order, a value
+#   may be changed by several. For imported rules.
+rules(base, list) := {"$op": "rules", "shape": base, "rules": list}
