@@ -21,7 +21,7 @@ func parseMailbox(value []byte) (mailbox, bool) {
 		return m, true
 	}
 	s.at = 0
-	if !s.phrase() || !s.take('<') {
+	if _, ok := s.phrase(); !ok || !s.take('<') {
 		return mailbox{}, false
 	}
 	m, ok := s.address()
@@ -150,16 +150,17 @@ func (s *mailScanner) address() (mailbox, bool) {
 	return m, domainName(m.domain)
 }
 
-// phrase reads the words in front of an angle bracket; there may be none.
-func (s *mailScanner) phrase() bool {
+// phrase reads the words in front of an angle bracket or a colon; there may be none.
+func (s *mailScanner) phrase() (words int, ok bool) {
 	s.skip()
-	for parted := true; !s.next('<') && !s.next('('); parted = s.white() {
+	for parted := true; !s.next('<') && !s.next('(') && !s.next(':'); parted = s.white() {
 		if !parted || !s.word() {
-			return false
+			return words, false
 		}
+		words++
 	}
 	s.skip()
-	return true
+	return words, true
 }
 
 func (s *mailScanner) word() bool {

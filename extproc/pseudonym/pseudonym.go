@@ -11,11 +11,13 @@
 //
 // Nothing is pooled. Digests and canonical addresses live on the stack. Ciphertext is built in the spare capacity of
 // dst, behind the place where the token goes, and is the only thing left there afterwards. So no method allocates once
-// dst has room for the token and its bytes (about 1.75 times the token), except for an address of over 400 bytes and for
-// checking a hashed or encrypted domain while revealing. Neither value nor token may lie in the spare capacity of dst.
+// dst has room for the token and its bytes (about 1.75 times the token), except for an address of over 400 bytes, for
+// lists of addresses and for checking a hashed or encrypted domain while revealing. Neither value nor token may lie in
+// the spare capacity of dst.
 package pseudonym
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/pbkdf2"
@@ -62,6 +64,8 @@ type Config struct {
 	Domains DomainHandling
 	// DomainSalt and DomainKey serve Tokenize and Encrypt. Empty means Salt and Key (with PreviousKeys).
 	DomainSalt, DomainKey string
+	// IPSalt and IPKey serve AppendIP. Empty means Salt and Key.
+	IPSalt, IPKey string
 	// Canonicalization chooses which addresses are the same; zero is Strict.
 	Canonicalization Canonicalization
 }
@@ -69,15 +73,15 @@ type Config struct {
 // Codec makes and reveals tokens. It is safe for concurrent use and does not change. The zero Codec reveals nothing and
 // panics when asked for a token.
 type Codec struct {
-	salt, domainSalt []byte
-	keys             []keys // newest first
-	domains          DomainHandling
-	ignoreDots       bool
+	salt, domainSalt, ipSalt []byte
+	keys                     []keys // newest first
+	domains                  DomainHandling
+	ignoreDots               bool
 }
 
-// keys are the two ciphers that belong to one passphrase.
+// keys are the ciphers that belong to one passphrase.
 type keys struct {
-	value, domain cipher.Block
+	value, domain, ip cipher.Block
 }
 
 // New derives the keys, which takes some tens of milliseconds for each passphrase, and returns a Codec. Its errors wrap
@@ -92,11 +96,15 @@ func New(cfg Config) (*Codec, error) {
 	c := &Codec{
 		salt:       []byte(cfg.Salt),
 		domainSalt: []byte(cfg.DomainSalt),
+		ipSalt:     []byte(cfg.IPSalt),
 		domains:    cfg.Domains,
 		ignoreDots: cfg.Canonicalization == IgnoreDots,
 	}
 	if cfg.DomainSalt == "" {
 		c.domainSalt = c.salt
+	}
+	if cfg.IPSalt == "" {
+		c.ipSalt = c.salt
 	}
 	for i, passphrase := range append([]string{cfg.Key}, cfg.PreviousKeys...) {
 		k, err := cfg.derive(passphrase)
@@ -111,21 +119,26 @@ func New(cfg Config) (*Codec, error) {
 	return c, nil
 }
 
-// derive makes the ciphers of one passphrase. The domain cipher is derived anew only where salt or passphrase differ.
-func (cfg *Config) derive(passphrase string) (keys, error) {
-	value, err := newBlock(passphrase, cfg.Salt)
-	if err != nil || cfg.Domains != Encrypt || (cfg.DomainKey == "" && cfg.DomainSalt == "") {
-		return keys{value, value}, err
+// derive makes the ciphers of one passphrase. Those of domains and IP addresses are derived anew only where salt or
+// passphrase differ.
+func (cfg *Config) derive(passphrase string) (k keys, err error) {
+	if k.value, err = newBlock(passphrase, cfg.Salt); err != nil {
+		return k, err
 	}
-	domainKey, domainSalt := cfg.DomainKey, cfg.DomainSalt
-	if domainKey == "" {
-		domainKey = passphrase
+	own := func(key, salt string) (cipher.Block, error) {
+		if key == "" && salt == "" {
+			return k.value, nil
+		}
+		return newBlock(cmp.Or(key, passphrase), cmp.Or(salt, cfg.Salt))
 	}
-	if domainSalt == "" {
-		domainSalt = cfg.Salt
+	k.domain = k.value
+	if cfg.Domains == Encrypt {
+		if k.domain, err = own(cfg.DomainKey, cfg.DomainSalt); err != nil {
+			return k, err
+		}
 	}
-	domain, err := newBlock(domainKey, domainSalt)
-	return keys{value, domain}, err
+	k.ip, err = own(cfg.IPKey, cfg.IPSalt)
+	return k, err
 }
 
 func newBlock(passphrase, salt string) (cipher.Block, error) {

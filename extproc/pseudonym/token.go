@@ -20,6 +20,10 @@ const (
 // is an e-mail address and domains are not redacted.
 func (c *Codec) AppendToken(dst, value []byte) []byte {
 	m, isMail := parseMailbox(value)
+	return c.appendToken(dst, value, m, isMail)
+}
+
+func (c *Codec) appendToken(dst, value []byte, m mailbox, isMail bool) []byte {
 	sum := c.hash(value, m, isMail)
 	dst = append(dst, "t~"...)
 	dst = encoding.AppendEncode(dst, sum[:])
@@ -67,6 +71,10 @@ type JSONForm struct {
 // Psoxy puts it, the caller escapes it once more. The value must be valid UTF-8.
 func (c *Codec) AppendJSON(dst, value []byte, f JSONForm) []byte {
 	m, isMail := parseMailbox(value)
+	return c.appendJSON(dst, value, m, isMail, f)
+}
+
+func (c *Codec) appendJSON(dst, value []byte, m mailbox, isMail bool, f JSONForm) []byte {
 	dst = append(dst, '{')
 	if isMail && c.domains != Redact {
 		dst = append(dst, `"domain":"`...)
