@@ -26,10 +26,14 @@ member_user := t.override(user, {"id": member_id})
 #   those of nested groups; what only groups have is decided as for groups, and
 #   what only devices, contacts and applications have is dropped.
 member := t.override(
-	object.union(t.dropped(_other_properties), t.override(group, {"assignedLabels": [{
-		"displayName": shape.drop,
-		"labelId": shape.keep,
-	}]})),
+	object.union(t.dropped(_other_properties), t.override(group, {
+		"assignedLabels": [{
+			"displayName": shape.drop,
+			"labelId": shape.keep,
+		}],
+		# Users have it too, with what people wrote.
+		"infoCatalogs": shape.drop,
+	})),
 	member_user,
 )
 
