@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +47,7 @@ func TestGolden(t *testing.T) {
 			compareWithFile(t, folder+"/original.json", indent(t, made.text))
 			request, original := readGolden(t, folder+"/request"), readGolden(t, folder+"/original.json")
 
-			if n := strings.Count(original, canary); n < made.hidden || made.hidden == 0 {
+			if n := strings.Count(original, canary); n < made.hidden || made.hidden == 0 && e.Plan.Root.Op == plan.Object {
 				t.Errorf("%d canaries for %d positions that hide their value", n, made.hidden)
 			}
 			method, url, _ := strings.Cut(strings.TrimSpace(request), " ")
@@ -88,17 +90,29 @@ func indent(t *testing.T, text []byte) string {
 	return b.String() + "\n"
 }
 
+// goldenValues are what path parameters may look like.
+var goldenValues = []string{
+	"AAMkAGI2TG93AAA=", "02bd9fd6-8f93-4758-87c3-1fb73740a315", "2024-01-01", "2024-01-01T00:00:00Z",
+	"19:4a95f7d8db4c4e7fae857bcebe0623e6@thread.tacv2", "b!t18F8ybsHUq1z3LTz8xvZqP8zaSWjkFNhsME-Fepo75dTf9vQKfeRblBZjoSQrd7", "01NKDM7HMOJTVYMDOSXFDK2QJDXCDI3WUK",
+}
+
 // goldenRequest fills the path's parameters: a token where the policy wants one,
-// an id that looks like Graph's elsewhere.
+// what its pattern allows elsewhere.
 func goldenRequest(e policy.EndpointInfo) string {
-	path := e.Path
+	path := strings.ReplaceAll(e.Path, "()", "")
 	for name, rule := range e.Params {
-		value := "AAMkAGI2TG93AAA="
-		switch {
+		value := goldenValues[0]
+		switch pattern, ok := strings.CutPrefix(rule, "matches "); {
+		case ok:
+			i := slices.IndexFunc(goldenValues, regexp.MustCompile(pattern).MatchString)
+			if i < 0 {
+				panic(fmt.Sprintf("%s.%s: no value for {%s}, which %s", e.Connector, e.ID, name, rule))
+			}
+			value = goldenValues[i]
 		case rule == "reversible":
 			value = aliceToken
-		case strings.Contains(rule, "[0-9A-Fa-f]{8}"):
-			value = "02bd9fd6-8f93-4758-87c3-1fb73740a315"
+		case rule != "keep":
+			value, _, _ = strings.Cut(rule, " | ")
 		}
 		path = strings.Replace(path, "{"+name+"}", value, 1)
 	}
@@ -115,26 +129,47 @@ type original struct {
 
 func newOriginal(e policy.EndpointInfo) *original {
 	o := &original{path: strings.TrimPrefix(strings.ReplaceAll(goldenRequest(e), aliceToken, alice), e.Methods[0]+" ")}
-	o.value(e.Plan.Root, "")
+	o.value(e.Plan.Root, "", nil)
 	return o
 }
 
-func (o *original) value(n *plan.Node, name string) {
+// chosen are members that must have a value to choose a shape.
+type chosen map[string]string
+
+func (o *original) value(n *plan.Node, name string, fixed chosen) {
 	switch n.Op {
 	case plan.Object:
 		o.text = append(o.text, '{')
-		for i, f := range n.Object.All() {
-			if i > 0 {
+		written := 0
+		member := func(name string) {
+			if written++; written > 1 {
 				o.text = append(o.text, ',')
 			}
-			o.text = append(strconv.AppendQuote(o.text, f.Name), ':')
-			o.value(f.Node, f.Name)
+			o.text = append(strconv.AppendQuote(o.text, name), ':')
+		}
+		for _, name := range slices.Sorted(maps.Keys(fixed)) {
+			member(name)
+			o.text = strconv.AppendQuote(o.text, fixed[name])
+		}
+		for _, f := range n.Object.All() {
+			if _, ok := fixed[f.Name]; !ok {
+				member(f.Name)
+				o.value(f.Node, f.Name, nil)
+			}
 		}
 		o.text = append(o.text, '}')
 	case plan.Array:
 		o.text = append(o.text, '[')
-		o.value(n.Items, name)
+		for i, kind := range alternatives(n.Items, nil) {
+			if i > 0 {
+				o.text = append(o.text, ',')
+			}
+			o.value(kind.node, name, kind.fixed)
+		}
 		o.text = append(o.text, ']')
+	case plan.Choose:
+		kind := alternatives(n, fixed)[0]
+		o.value(kind.node, name, kind.fixed)
 	default:
 		o.next++
 		if n.Op != plan.Keep {
@@ -144,11 +179,37 @@ func (o *original) value(n *plan.Node, name string) {
 	}
 }
 
+// alternative is one of the shapes that an object may get.
+type alternative struct {
+	node  *plan.Node
+	fixed chosen
+}
+
+// alternatives are the shapes between which a node chooses; itself if it does
+// not.
+func alternatives(n *plan.Node, fixed chosen) []alternative {
+	if n.Op != plan.Choose {
+		return []alternative{{n, fixed}}
+	}
+	var all []alternative
+	for _, value := range slices.Sorted(maps.Keys(n.Choice.Cases)) {
+		if node := n.Choice.Cases[value]; node != nil {
+			with := chosen{n.Choice.Member: value}
+			maps.Copy(with, fixed)
+			all = append(all, alternatives(node, with)...)
+		}
+	}
+	if n.Choice.Else != nil {
+		all = append(all, alternatives(n.Choice.Else, fixed)...)
+	}
+	return all
+}
+
 // scalar is a value of the kind that the position has.
 func (o *original) scalar(n *plan.Node, name string) string {
 	switch n.Op {
 	case plan.Drop:
-		if o.next%5 == 0 {
+		if o.next%5 == 0 && n.Digest == nil {
 			return fmt.Sprintf(`{"%s":["%s-%d",null,1.50]}`, name, canary, o.next)
 		}
 		return fmt.Sprintf(`"%s-%d, \u00e9\ud83d\ude00 \"quoted\""`, canary, o.next)
@@ -161,11 +222,30 @@ func (o *original) scalar(n *plan.Node, name string) string {
 		return `"team@contoso.example"`
 	case plan.Keep:
 		return o.kept(name)
+	case plan.Run:
+		return o.step(n.Steps[0])
 	}
 	if strings.HasSuffix(name, "Id") || name == "id" {
 		return fmt.Sprintf(`"%s-%08d-0000-4000-8000-000000000000"`, canary, o.next)
 	}
 	return fmt.Sprintf(`"%s.%d@contoso.example"`, canary, o.next)
+}
+
+// step is a value on which a step does something.
+func (o *original) step(s plan.Step) string {
+	switch s.Do {
+	case plan.StepInteger, plan.StepNumber:
+		o.hidden--
+		return strconv.Itoa(o.next)
+	case plan.StepBoolean:
+		o.hidden--
+		return "true"
+	case plan.StepPhrases:
+		return fmt.Sprintf(`"%s with %s-%d"`, s.Phrases[0], canary, o.next)
+	case plan.StepTokenize:
+		return fmt.Sprintf(`"19:%s-%d@unq.gbl.spaces"`, canary, o.next)
+	}
+	return fmt.Sprintf(`"%s-%d"`, canary, o.next)
 }
 
 func (o *original) kept(name string) string {
