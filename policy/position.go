@@ -129,12 +129,18 @@ func (c *compiled) follow(term *ast.Term, steps []ast.Value, last *ast.Location,
 			}
 		}
 	case ast.Ref:
+		if len(steps) == 0 {
+			return last, true
+		}
 		for _, rule := range c.rulesAt(staticPath(value)) {
 			if found, ok := c.follow(rule.Head.Value, steps, rule.Location, depth+1); ok {
 				return found, true
 			}
 		}
 	case ast.Call:
+		if argument, rest := c.argument(value, steps); argument != nil {
+			return c.follow(argument, rest, last, depth+1)
+		}
 		// object.union(base, changes) and the like: the last argument that has it.
 		for _, argument := range slices.Backward(value[1:]) {
 			if found, ok := c.follow(argument, steps, last, depth+1); ok && len(steps) > 0 {
@@ -150,6 +156,33 @@ func (c *compiled) follow(term *ast.Term, steps []ast.Value, last *ast.Location,
 		}
 	}
 	return last, len(steps) == 0
+}
+
+// argument finds the argument of a call that a function of the policy puts where
+// the first of the steps lead, and returns the steps that remain.
+func (c *compiled) argument(call ast.Call, steps []ast.Value) (*ast.Term, []ast.Value) {
+	name, ok := call[0].Value.(ast.Ref)
+	if !ok {
+		return nil, nil
+	}
+	for _, rule := range c.rulesAt(staticPath(name)) {
+		term := rule.Head.Value
+		for i, step := range steps {
+			object, ok := term.Value.(ast.Object)
+			if !ok {
+				break
+			}
+			if term = object.Get(ast.NewTerm(step)); term == nil {
+				break
+			}
+			for n, parameter := range rule.Head.Args {
+				if n+1 < len(call) && parameter.Equal(term) {
+					return call[n+1], steps[i+1:]
+				}
+			}
+		}
+	}
+	return nil, nil
 }
 
 func orElse(a, b *ast.Location) *ast.Location {

@@ -21,36 +21,42 @@ type record struct {
 // whole body.
 func recordOf(p *plan.Plan) record {
 	r := record{spelling: map[string]string{}, kept: map[string]bool{}}
+	if p.Psoxy {
+		return r // rules at any depth know no paths
+	}
 	root := p.Root
 	if root != nil && root.Op == plan.Object {
 		if f := root.Object.Lookup([]byte("value")); f != nil && f.Node != nil && f.Node.Op == plan.Array {
 			root = f.Node.Items
 		}
 	}
-	r.collect(root, "")
+	r.collect(alternatives(nil, root), "")
 	return r
 }
 
-// collect adds what is below a node. Elements of arrays count as their
-// array: what a condition on them could tell, the response shows.
-func (r record) collect(n *plan.Node, path string) {
-	for n != nil && n.Op == plan.Array {
-		n = n.Items
-	}
-	if n == nil || n.Op != plan.Object {
-		return
-	}
-	for _, f := range n.Object.All() {
-		below := f.Name
+// collect adds what is below a value that gets one of several nodes. Elements of
+// arrays count as their array: what a condition on them could tell, the response
+// shows. A property is kept only if every one of the nodes keeps it.
+func (r record) collect(nodes []*plan.Node, path string) {
+	for _, name := range names(nodes) {
+		below := name
 		if path != "" {
-			below = path + "/" + f.Name
+			below = path + "/" + name
 		}
-		inner := f.Node
-		for inner != nil && inner.Op == plan.Array {
-			inner = inner.Items
+		var inner []*plan.Node
+		kept := true
+		for _, n := range nodes {
+			var member []*plan.Node
+			if f := fieldOf(n, name); f != nil {
+				member = alternatives(nil, f.Node)
+			}
+			for _, m := range member {
+				kept = kept && m != nil && m.Op == plan.Keep
+			}
+			kept = kept && member != nil
+			inner = append(inner, member...)
 		}
 		lower := foldASCII(below)
-		kept := inner != nil && inner.Op == plan.Keep
 		if before, twice := r.kept[lower]; twice {
 			kept = kept && before
 		} else {
@@ -59,6 +65,41 @@ func (r record) collect(n *plan.Node, path string) {
 		r.kept[lower] = kept
 		r.collect(inner, below)
 	}
+}
+
+// alternatives adds the nodes that a value, or the elements of an array, may get.
+func alternatives(all []*plan.Node, n *plan.Node) []*plan.Node {
+	switch {
+	case n != nil && n.Op == plan.Array:
+		return alternatives(all, n.Items)
+	case n != nil && n.Op == plan.Choose:
+		for _, value := range slices.Sorted(maps.Keys(n.Choice.Cases)) {
+			all = alternatives(all, n.Choice.Cases[value])
+		}
+		return alternatives(all, n.Choice.Else)
+	}
+	return append(all, n)
+}
+
+// names are the members that object shapes list, each once. What Any or Rest
+// lets pass has no name here, so that a cycle is never entered.
+func names(nodes []*plan.Node) []string {
+	all := map[string]bool{}
+	for _, n := range nodes {
+		if n != nil && n.Op == plan.Object {
+			for _, f := range n.Object.All() {
+				all[f.Name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+func fieldOf(n *plan.Node, name string) *plan.Field {
+	if n == nil || n.Op != plan.Object {
+		return nil
+	}
+	return n.Object.Lookup([]byte(name))
 }
 
 // spell gives a property path the spelling of the shape. A path that the shape

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -18,121 +17,103 @@ const opKey = "$op"
 // maxNodes bounds a plan: shared shapes multiply when they are written out.
 const maxNodes = 1 << 16
 
-// operations are the values of "$op", with the further keys that each must have
-// (true) or may have (false).
-var operations = map[string]map[string]bool{
-	"keep":           {},
-	"drop":           {},
-	"pseudonym":      {},
-	"reversible":     {},
-	"json_pseudonym": {"original": false},
-	"match":          {"pattern": true, "then": true},
-	"link":           {},
-}
-
 // shapes compiles one shape to a plan.
 type shapes struct {
 	*problems
 	plan plan.Plan
+	// pointers is the index of each of plan.Pointers.
+	pointers map[string]int
+	// nodes counts the nodes of this plan and of those inside it.
+	nodes *int
+	// depth is how many JSON texts this plan is inside of.
+	depth int
+	// schema says that the shape is read as a response schema.
+	schema bool
 }
+
+// holder is what a shape stands in.
+type holder uint8
+
+const (
+	inBody holder = iota
+	inObject
+	inArray
+)
 
 // compileShape compiles a shape. The plan is of use only if no problem was added.
 func (p *problems) compileShape(shape ast.Value, at position) *plan.Plan {
-	s := shapes{problems: p}
-	s.plan.Root = s.node(shape, "", at)
+	s := shapes{problems: p, pointers: map[string]int{}, nodes: new(int)}
+	s.plan.Root = s.node(shape, "", at, inBody)
 	return &s.plan
 }
 
-func (s *shapes) node(shape ast.Value, pointer string, at position) *plan.Node {
-	if len(s.plan.Pointers) >= maxNodes {
-		if len(s.plan.Pointers) == maxNodes {
-			s.plan.Pointers = append(s.plan.Pointers, pointer)
+// newNode makes a node, or returns nil if there are too many.
+func (s *shapes) newNode(pointer string, at position) *plan.Node {
+	*s.nodes++
+	if *s.nodes > maxNodes {
+		if *s.nodes == maxNodes+1 {
 			s.add(at.error("shape_error", fmt.Sprintf("the shape has more than %d positions", maxNodes), ""))
 		}
 		return nil
 	}
-	node := &plan.Node{Pointer: len(s.plan.Pointers)}
-	s.plan.Pointers = append(s.plan.Pointers, pointer)
+	return &plan.Node{Pointer: s.pointer(pointer)}
+}
+
+// pointer returns the index of a pointer. Nodes that stand for the same place,
+// as in the cases of select, share one.
+func (s *shapes) pointer(pointer string) int {
+	i, ok := s.pointers[pointer]
+	if !ok {
+		i = len(s.plan.Pointers)
+		s.pointers[pointer] = i
+		s.plan.Pointers = append(s.plan.Pointers, pointer)
+	}
+	return i
+}
+
+func (s *shapes) node(shape ast.Value, pointer string, at position, in holder) *plan.Node {
+	if o, ok := shape.(ast.Object); ok && o.Get(ast.InternedTerm(opKey)) != nil {
+		return s.operation(o, pointer, at, in)
+	}
+	node := s.newNode(pointer, at)
+	if node == nil {
+		return nil
+	}
+	if s.schema {
+		node.Mistyped = plan.FallNull
+	}
 	switch shape := shape.(type) {
 	case ast.Object:
-		if shape.Get(ast.InternedTerm(opKey)) != nil {
-			s.operation(node, shape, at)
-			return node
-		}
-		node.Op = plan.Object
-		fields := map[string]*plan.Node{}
-		for _, key := range sortedKeys(shape) {
-			name, ok := key.Value.(ast.String)
-			if !ok {
-				s.add(at.at(key.Value).error("shape_error", "the name of a member must be a string", ""))
-				continue
-			}
-			if strings.HasPrefix(string(name), "$") {
-				s.add(at.key(string(name)).error("shape_error", fmt.Sprintf("%q is no member name", string(name)), didYouMean(string(name), []string{opKey})))
-				continue
-			}
-			fields[string(name)] = s.node(shape.Get(key).Value, pointer+"/"+escapePointer(string(name)), at.key(string(name)))
-		}
-		node.Object = plan.NewFields(fields)
+		node.Op, node.Object = plan.Object, s.fields(shape, pointer, at)
 	case *ast.Array:
-		node.Op = plan.Array
+		node.Op, node.Compact = plan.Array, s.schema
 		if shape.Len() != 1 {
 			s.add(at.error("shape_error", fmt.Sprintf("an array shape has exactly one element, the shape of all; this one has %d", shape.Len()), ""))
 			return node
 		}
-		node.Items = s.node(shape.Elem(0).Value, pointer+"/*", at.index(0))
+		node.Items = s.node(shape.Elem(0).Value, pointer+"/*", at.index(0), inArray)
 	default:
 		s.add(at.error("shape_error", fmt.Sprintf("a %s is no shape", ast.ValueName(shape)), "use an operation of data.graphveil.shape, an object of shapes, or [shape]"))
 	}
 	return node
 }
 
-func (s *shapes) operation(node *plan.Node, shape ast.Object, at position) {
-	name, _ := shape.Get(ast.InternedTerm(opKey)).Value.(ast.String)
-	keys, ok := operations[string(name)]
-	if !ok {
-		names := slices.Sorted(maps.Keys(operations))
-		s.add(at.error("shape_error", fmt.Sprintf("there is no operation %s", shape.Get(ast.InternedTerm(opKey))), cmpHint(didYouMean(string(name), names), "the operations are "+strings.Join(names, ", "))))
-		return
-	}
+// fields compiles the members of an object shape.
+func (s *shapes) fields(shape ast.Object, pointer string, at position) *plan.Fields {
+	fields := map[string]*plan.Node{}
 	for _, key := range sortedKeys(shape) {
-		k, _ := key.Value.(ast.String)
-		if _, ok := keys[string(k)]; !ok && string(k) != opKey {
-			s.add(at.at(key.Value).error("shape_error", fmt.Sprintf("operation %s has no key %s", string(name), key), didYouMean(string(k), slices.Sorted(maps.Keys(keys)))))
+		name, ok := key.Value.(ast.String)
+		if !ok {
+			s.add(at.at(key.Value).error("shape_error", "the name of a member must be a string", ""))
+			continue
 		}
-	}
-	for k, required := range keys {
-		if required && shape.Get(ast.StringTerm(k)) == nil {
-			s.add(at.error("shape_error", fmt.Sprintf("operation %s needs the key %q", string(name), k), ""))
-			return
+		if strings.HasPrefix(string(name), "$") {
+			s.add(at.key(string(name)).error("shape_error", fmt.Sprintf("%q is no member name", string(name)), didYouMean(string(name), []string{opKey})))
+			continue
 		}
+		fields[string(name)] = s.node(shape.Get(key).Value, pointer+"/"+escapePointer(string(name)), at.key(string(name)), inObject)
 	}
-	switch name {
-	case "keep":
-		node.Op = plan.Keep
-	case "drop":
-		node.Op = plan.Drop
-	case "pseudonym":
-		node.Op = plan.Pseudonym
-	case "reversible":
-		node.Op = plan.Reversible
-	case "link":
-		node.Op = plan.Link
-	case "json_pseudonym":
-		node.Op = plan.JSONPseudonym
-		if original := shape.Get(ast.StringTerm("original")); original != nil {
-			switch original.Value {
-			case ast.Boolean(true):
-				node.Op = plan.JSONPseudonymOriginal
-			case ast.Boolean(false):
-			default:
-				s.add(at.key("original").error("shape_error", "original must be true or false", ""))
-			}
-		}
-	case "match":
-		node.Op = plan.MatchReplace
-		node.Match = s.match(shape, at)
-	}
+	return plan.NewFields(fields)
 }
 
 func cmpHint(first, second string) string {

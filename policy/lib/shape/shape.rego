@@ -93,6 +93,58 @@ opaque_id := tokenize if options.ids == "reversible"
 opaque_id := keep if options.ids == "clear"
 
 # METADATA
+# title: tokenize_match
+# description: |
+#   Takes group 1 of an RE2 `pattern` that matches the whole string, and puts its
+#   token `p~…` wherever in the string that text occurs. A string that does not
+#   match stays as it is: for imported rules; links are sealed with `link`.
+tokenize_match(pattern) := {"$op": "tokenize", "pattern": pattern}
+
+# METADATA
+# title: json_reversible
+# description: As `json_pseudonym`, with the token `p~…` inside.
+json_reversible := {"$op": "json_pseudonym", "reversible": true}
+
+# METADATA
+# title: json_reversible_with_original
+# description: As `json_reversible`, with the original value inside.
+json_reversible_with_original := {"$op": "json_pseudonym", "original": true, "reversible": true}
+
+# METADATA
+# title: email_header
+# description: |
+#   One-way tokens of the addresses of an RFC 5322 address list, joined by commas.
+#   What is no such list becomes null.
+email_header := {"$op": "email_header"}
+
+# METADATA
+# title: json_email_header
+# description: As `email_header`, as the text of a JSON array of JSON pseudonyms.
+json_email_header := {"$op": "email_header", "json": true}
+
+# METADATA
+# title: hash_ip
+# description: One-way token of an IP address; anything else becomes null.
+hash_ip := {"$op": "hash_ip"}
+
+# METADATA
+# title: encrypt_ip
+# description: Token `p~…` of an IP address; anything else becomes null.
+encrypt_ip := {"$op": "encrypt_ip"}
+
+# METADATA
+# title: text_digest
+# description: |
+#   Replaces a string by the text of a JSON object with its length and number of
+#   words. Other types stay as they are.
+text_digest := {"$op": "text_digest"}
+
+# METADATA
+# title: refuse
+# description: Refuses the body that has a value here, whatever it is.
+refuse := {"$op": "refuse"}
+
+# METADATA
 # title: hash
 # description: The bare hash of a string or number, 43 characters.
 hash := {"$op": "hash"}
@@ -134,6 +186,14 @@ steps(list) := {"$op": "steps", "steps": list}
 digest(operation) := {"$op": "digest", "then": operation}
 
 # METADATA
+# title: digest_json
+# description: |
+#   As `digest` for a string that holds JSON text: the sibling is a string that
+#   holds the same JSON sanitized by the shape `inner`. It is added only if `inner`
+#   made a `text_digest` of something.
+digest_json(operation, inner) := {"$op": "digest", "then": operation, "inner": inner}
+
+# METADATA
 # title: json
 # description: |
 #   Takes a string for JSON text and sanitizes that by a shape of its own; what is
@@ -162,10 +222,34 @@ any := {"$op": "any"}
 open(members, rest) := {"$op": "open", "shape": members, "rest": rest}
 
 # METADATA
+# title: typed
+# description: |
+#   Keeps a scalar of one type: `string`, `integer` (fractions are cut off, 64
+#   bits), `number`, `boolean` (null becomes false), `null`, or `scalar` for any.
+#   A value of another type becomes null, as in Psoxy's response schemas.
+typed(name) := {"$op": "typed", "type": name}
+
+# METADATA
+# title: schema
+# description: |
+#   Reads a shape as Psoxy's response schemas: where an object or array is expected
+#   and another type found there is null, and elements that are null, or become it,
+#   are removed from their array. A body that as a whole has the wrong type is
+#   refused. A position without items in Psoxy's schema is `[shape.refuse]`.
+schema(inner) := {"$op": "schema", "shape": inner}
+
+# METADATA
 # title: rules
 # description: |
-#   Applies rules at any depth to what `base` keeps. A rule is
+#   Applies rules at any depth, for imported rules; only as a whole `response`, or
+#   the whole shape of JSON inside a string. A rule is
 #   `{"at": [JSONPath, ...], "do": operation}`, with `"when": JSONPath` to apply
-#   only to bodies in which that path finds something. Rules run in order, a value
-#   may be changed by several. For imported rules.
+#   only to bodies in which that path finds something. `do` is an operation on a
+#   scalar, `drop` (also objects, arrays, elements), or `digest`/`digest_json`.
+#
+#   First `base` decides (`any`, a shape, or a `schema`), then the rules change what
+#   it keeps, in order; a value may be changed by several. A digest is that of the
+#   original string, also of one that `base` or a rule drops; its rule says
+#   `digest(keep)` and stands before all others. The body is read and written as
+#   Psoxy does.
 rules(base, list) := {"$op": "rules", "shape": base, "rules": list}
