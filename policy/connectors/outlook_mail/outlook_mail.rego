@@ -7,6 +7,7 @@ package graphveil.connectors.outlook_mail
 
 import data.graphveil.directory
 import data.graphveil.errors
+import data.graphveil.outlook
 import data.graphveil.types as t
 
 # METADATA
@@ -19,12 +20,7 @@ permissions := {"Mail.ReadBasic.All", "MailboxSettings.Read"} | directory.permis
 # METADATA
 # title: mailbox_settings
 # description: Reads the settings of a mailbox.
-endpoints["mailbox_settings"] := {
-	"methods": {"GET"},
-	"path": "/v1.0/users/{user}/mailboxSettings",
-	"params": {"user": directory.user_key},
-	"response": t.single(t.mailbox_settings),
-}
+endpoints["mailbox_settings"] := outlook.mailbox_settings
 
 # METADATA
 # title: message
@@ -34,10 +30,10 @@ endpoints["message"] := {
 	"path": "/v1.0/users/{user}/messages/{message}",
 	"params": {
 		"user": directory.user_key,
-		"message": _message_key,
+		"message": outlook.item_key,
 	},
 	"query": {"$select": {}},
-	"headers": _headers,
+	"headers": outlook.headers,
 	"response": t.single(message),
 }
 
@@ -56,7 +52,7 @@ endpoints["sent_messages"] := {
 		"$filter": {"properties": t.clear_properties(message)},
 		"$orderby": {"properties": t.clear_properties(message)},
 	},
-	"headers": _headers,
+	"headers": outlook.headers,
 	"response": t.page(message),
 }
 
@@ -99,13 +95,3 @@ refusals["me"] := errors.me
 # title: beta
 # description: Says why beta is not served.
 refusals["beta"] := errors.beta
-
-# Base64url with a digit or a sign in it, as every Exchange id has: so a function
-# such as `delta` is no id.
-_message_key := {"pattern": `^[A-Za-z0-9_=-]*[0-9_=-][A-Za-z0-9_=-]*$`}
-
-# Preferences that clients set by default or for paging. Those about bodies change
-# nothing that gets out, but refusing them would break clients.
-_headers := {"Prefer": {"pattern": sprintf(`(?i)^%[1]s(\s*,\s*%[1]s)*$`, [_preference])}}
-
-_preference := `(IdType="ImmutableId"|odata\.maxpagesize=[0-9]{1,4}|outlook\.timezone="[^"]{1,64}"|outlook\.body-content-type="(text|html)")`

@@ -9,6 +9,8 @@ _clear := {"ids": "clear"}
 
 _json := {"ids": "reversible", "encoding": "json"}
 
+_strict := {"level": "strict"}
+
 _guid := "48d31887-5fad-4d73-a9f5-3c356e68a038"
 
 # What becomes a pseudonym, by operation.
@@ -90,6 +92,61 @@ test_group_keeps_its_name_and_releases_no_member if {
 	every name in {"description", "mailNickname", "members", "owners", "membershipRule"} {
 		directory.group[name] == {"$op": "drop"}
 	}
+}
+
+# What stays in clear with `level: standard` only.
+_only_standard(standard, strict) := t.clear_properties(standard) - t.clear_properties(strict)
+
+test_user_strict if {
+	standard := directory.user
+	strict := directory.user with data.graphveil.settings as _strict
+	_only_standard(standard, strict) == {
+		"city",
+		"companyName",
+		"country",
+		"department",
+		"employeeHireDate",
+		"employeeLeaveDateTime",
+		"employeeOrgData/costCenter",
+		"employeeOrgData/division",
+		"employeeType",
+		"hireDate",
+		"identities/issuer",
+		"mailboxSettings/automaticRepliesSetting/scheduledEndDateTime/timeZone",
+		"mailboxSettings/automaticRepliesSetting/scheduledStartDateTime/timeZone",
+		"mailboxSettings/language/locale",
+		"mailboxSettings/timeZone",
+		"officeLocation",
+		"onPremisesDomainName",
+		"preferredDataLocation",
+		"preferredLanguage",
+		"state",
+		"usageLocation",
+	} | {path | some path in t.clear_properties(standard); startswith(path, "mailboxSettings/workingHours/timeZone/")}
+}
+
+test_group_strict if {
+	standard := directory.group
+	strict := directory.group with data.graphveil.settings as _strict
+	_only_standard(standard, strict) == {
+		"assignedLabels/displayName",
+		"classification",
+		"displayName",
+		"infoCatalogs",
+		"onPremisesDomainName",
+		"onPremisesNetBiosName",
+		"organizationId",
+		"preferredDataLocation",
+		"preferredLanguage",
+		"uniqueName",
+	}
+	strict.mail == {"$op": "json_pseudonym"}
+}
+
+test_what_strict_drops_cannot_be_filtered if {
+	properties := directory.users.query["$filter"].properties with data.graphveil.settings as _strict
+	count({"department", "city", "employeeOrgData/costCenter"} & properties) == 0
+	"accountEnabled" in properties
 }
 
 test_member_reversible if {

@@ -8,10 +8,15 @@ import data.graphveil.types as t
 # title: group_mail
 # description: |
 #   The address of a group, which is no person's: its pseudonym with the original
-#   beside it, or the pseudonym only with `encoding: json`.
-group_mail := shape.json_pseudonym_with_original if options.encoding == "token"
+#   beside it, or the pseudonym only with `encoding: json` or `level: strict`.
+group_mail := shape.json_pseudonym_with_original if _original_mail
 
-group_mail := shape.json_pseudonym if options.encoding == "json"
+group_mail := shape.json_pseudonym if not _original_mail
+
+_original_mail if {
+	options.encoding == "token"
+	options.level == "standard"
+}
 
 # METADATA
 # title: group
@@ -20,7 +25,7 @@ group_mail := shape.json_pseudonym if options.encoding == "json"
 #   belongs to it, and whatever names it elsewhere.
 group := object.union_n([t.entity, t.dropped(_group_relations), {
 	"id": shape.keep,
-	"displayName": shape.keep,
+	"displayName": shape.organisation,
 	"mail": group_mail,
 	"proxyAddresses": _group_addresses,
 
@@ -37,12 +42,12 @@ group := object.union_n([t.entity, t.dropped(_group_relations), {
 	"accessType": shape.keep,
 	"allowExternalSenders": shape.keep,
 	"assignedLabels": [{
-		"displayName": shape.keep,
+		"displayName": shape.organisation,
 		"labelId": shape.keep,
 	}],
 	"assignedLicenses": _assigned_licenses,
 	"autoSubscribeNewMembers": shape.keep,
-	"classification": shape.keep,
+	"classification": shape.organisation,
 	"createdDateTime": shape.keep,
 	"creationOptions": [shape.keep],
 	"deletedDateTime": shape.keep,
@@ -51,7 +56,7 @@ group := object.union_n([t.entity, t.dropped(_group_relations), {
 	"hasMembersWithLicenseErrors": shape.keep,
 	"hideFromAddressLists": shape.keep,
 	"hideFromOutlookClients": shape.keep,
-	"infoCatalogs": [shape.keep],
+	"infoCatalogs": [shape.organisation],
 	"isArchived": shape.keep,
 	"isAssignableToRole": shape.keep,
 	"isFavorite": shape.keep,
@@ -60,21 +65,21 @@ group := object.union_n([t.entity, t.dropped(_group_relations), {
 	"licenseProcessingState": {"state": shape.keep},
 	"mailEnabled": shape.keep,
 	"membershipRuleProcessingState": shape.keep,
-	"onPremisesDomainName": shape.keep,
+	"onPremisesDomainName": shape.organisation,
 	"onPremisesLastSyncDateTime": shape.keep,
-	"onPremisesNetBiosName": shape.keep,
+	"onPremisesNetBiosName": shape.organisation,
 	"onPremisesProvisioningErrors": shape.drop,
 	"onPremisesSyncEnabled": shape.keep,
-	"organizationId": shape.keep,
-	"preferredDataLocation": shape.keep,
-	"preferredLanguage": shape.keep,
+	"organizationId": shape.organisation,
+	"preferredDataLocation": shape.organisation,
+	"preferredLanguage": shape.organisation,
 	"renewedDateTime": shape.keep,
 	"resourceBehaviorOptions": shape.drop,
 	"resourceProvisioningOptions": shape.drop,
 	"securityEnabled": shape.keep,
 	"serviceProvisioningErrors": _service_provisioning_errors,
 	"theme": shape.keep,
-	"uniqueName": shape.keep,
+	"uniqueName": shape.organisation,
 	"unseenConversationsCount": shape.keep,
 	"unseenCount": shape.keep,
 	"unseenMessagesCount": shape.keep,

@@ -30,7 +30,7 @@ user := object.union_n([t.entity, t.dropped(_user_relations), {
 	"id": shape.user_id,
 	"employeeId": pseudonym,
 	"identities": [{
-		"issuer": shape.keep,
+		"issuer": shape.organisation,
 		"issuerAssignedId": pseudonym,
 		"signInType": shape.keep,
 	}],
@@ -76,28 +76,28 @@ user := object.union_n([t.entity, t.dropped(_user_relations), {
 	"onPremisesExtensionAttributes": shape.drop,
 
 	# Place in the organisation.
-	"companyName": shape.keep,
-	"department": shape.keep,
-	"employeeHireDate": shape.keep,
-	"employeeLeaveDateTime": shape.keep,
+	"companyName": shape.organisation,
+	"department": shape.organisation,
+	"employeeHireDate": shape.organisation,
+	"employeeLeaveDateTime": shape.organisation,
 	"employeeOrgData": {
-		"costCenter": shape.keep,
-		"division": shape.keep,
+		"costCenter": shape.organisation,
+		"division": shape.organisation,
 	},
-	"employeeType": shape.keep,
-	"hireDate": shape.keep,
+	"employeeType": shape.organisation,
+	"hireDate": shape.organisation,
 	"jobTitle": shape.drop,
 
 	# Place on the map, as far as the office.
-	"city": shape.keep,
-	"country": shape.keep,
-	"officeLocation": shape.keep,
+	"city": shape.organisation,
+	"country": shape.organisation,
+	"officeLocation": shape.organisation,
 	"postalCode": shape.drop,
-	"preferredDataLocation": shape.keep,
-	"preferredLanguage": shape.keep,
-	"state": shape.keep,
+	"preferredDataLocation": shape.organisation,
+	"preferredLanguage": shape.organisation,
+	"state": shape.organisation,
 	"streetAddress": shape.drop,
-	"usageLocation": shape.keep,
+	"usageLocation": shape.organisation,
 
 	# The account.
 	"accountEnabled": shape.keep,
@@ -126,7 +126,7 @@ user := object.union_n([t.entity, t.dropped(_user_relations), {
 	"userType": shape.keep,
 
 	# Synchronisation with a directory on premises.
-	"onPremisesDomainName": shape.keep,
+	"onPremisesDomainName": shape.organisation,
 	"onPremisesLastSyncDateTime": shape.keep,
 	"onPremisesProvisioningErrors": [{
 		"category": shape.keep,

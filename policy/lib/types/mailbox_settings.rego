@@ -20,11 +20,11 @@ mailbox_settings := {
 	"dateFormat": shape.keep,
 	"delegateMeetingMessageDeliveryOptions": shape.keep,
 	"language": {
-		"displayName": shape.keep,
-		"locale": shape.keep,
+		"displayName": shape.organisation,
+		"locale": shape.organisation,
 	},
 	"timeFormat": shape.keep,
-	"timeZone": shape.keep,
+	"timeZone": shape.organisation,
 	"userPurpose": shape.keep,
 	"workingHours": {
 		"daysOfWeek": [shape.keep],

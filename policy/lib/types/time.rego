@@ -4,10 +4,12 @@ import data.graphveil.shape
 
 # METADATA
 # title: date_time_time_zone
-# description: A local time with its zone.
+# description: |
+#   A local time with its zone: UTC, unless the request prefers another or the
+#   value was stored with one.
 date_time_time_zone := {
 	"dateTime": shape.keep,
-	"timeZone": shape.keep,
+	"timeZone": shape.organisation,
 }
 
 # METADATA
@@ -24,20 +26,20 @@ time_slot := {
 #   `timeZoneBase` and `customTimeZone`, whose bias and offsets are numbers.
 time_zone := {
 	"@odata.type": shape.keep,
-	"name": shape.keep,
-	"bias": shape.keep,
+	"name": shape.organisation,
+	"bias": shape.organisation,
 	"standardOffset": _time_zone_offset,
 	"daylightOffset": _time_zone_offset,
 }
 
 _time_zone_offset := {
 	"@odata.type": shape.keep,
-	"dayOccurrence": shape.keep,
-	"dayOfWeek": shape.keep,
-	"month": shape.keep,
-	"time": shape.keep,
-	"year": shape.keep,
-	"daylightBias": shape.keep,
+	"dayOccurrence": shape.organisation,
+	"dayOfWeek": shape.organisation,
+	"month": shape.organisation,
+	"time": shape.organisation,
+	"year": shape.organisation,
+	"daylightBias": shape.organisation,
 }
 
 # METADATA
@@ -56,7 +58,7 @@ patterned_recurrence := {
 	"range": {
 		"endDate": shape.keep,
 		"numberOfOccurrences": shape.keep,
-		"recurrenceTimeZone": shape.keep,
+		"recurrenceTimeZone": shape.organisation,
 		"startDate": shape.keep,
 		"type": shape.keep,
 	},

@@ -90,3 +90,14 @@ test_times_stay if {
 		operations == {"keep"}
 	}
 }
+
+test_strict_drops_time_zones if {
+	zone := t.time_zone with data.graphveil.settings as {"level": "strict"}
+	t.clear_properties(zone) == set()
+	recurrence := t.patterned_recurrence with data.graphveil.settings as {"level": "strict"}
+	t.clear_properties(t.patterned_recurrence) - t.clear_properties(recurrence) == {"range/recurrenceTimeZone"}
+	slot := t.time_slot with data.graphveil.settings as {"level": "strict"}
+	t.clear_properties(slot) == {"start/dateTime", "end/dateTime"}
+	settings := t.mailbox_settings with data.graphveil.settings as {"level": "strict"}
+	count({"timeZone", "language/locale", "language/displayName"} & t.clear_properties(settings)) == 0
+}
