@@ -1,11 +1,11 @@
-// Package graph is a synthetic Microsoft Graph: an http.Handler that answers the directory and Outlook mail endpoints of v1.0 for a
-// tenant that exists only as a seed.
+// Package graph is a synthetic Microsoft Graph: an http.Handler that answers the endpoints of users, groups, mail, calendars, Teams,
+// OneDrive and Copilot for a tenant that exists only as a seed. The table in route.go has them all.
 //
 // Call New with a Config, then serve the Server over TLS (package tenant does). Record i of any collection is computed from the seed
 // and i, so a tenant of any size costs no memory, and the same seed always gives the same bytes. Tests ask a Server for the ids it will
 // use (UserID, MessageID, ...), make it misbehave (Inject, SetFault) and read back what it received (Requests).
 //
-// It does not write: every method but GET is refused. It does not serve $expand, $search, /$count, $batch, delta, attachments or beta.
+// It does not write: every method but GET is refused. It does not serve $search, $batch, attachments or content.
 package graph
 
 import (
@@ -134,37 +134,17 @@ func (s *Server) serve(a *answer, r *http.Request) *problem {
 	if p != nil {
 		return p
 	}
+	t.roles = roles
 	if r.Method != http.MethodGet {
 		return &problem{status: http.StatusMethodNotAllowed, code: "Request_BadRequest",
 			message: "Specified HTTP method is not allowed for the request target."}
 	}
-	if !t.permitted(roles) {
-		return t.denied()
+	if !holds(roles, t.opens...) {
+		return t.service.denied()
 	}
 	q, p := parseQuery(r, t)
 	if p != nil {
 		return p
 	}
-	switch t.resource {
-	case users:
-		return s.listUsers(a, t, q, roles)
-	case oneUser:
-		return s.getUser(a, t, q, roles)
-	case groups:
-		return s.listGroups(a, t, q)
-	case oneGroup:
-		return s.getGroup(a, t, q)
-	case members, memberUsers:
-		return s.listMembers(a, t, q, roles)
-	case folders:
-		return s.listFolders(a, t, q)
-	case oneFolder:
-		return s.getFolder(a, t, q)
-	case messages, folderMessages:
-		return s.listMessages(a, t, q, roles)
-	case oneMessage, oneFolderMessage:
-		return s.getMessage(a, t, q, roles)
-	default:
-		return s.getSettings(a, t, q)
-	}
+	return t.serve(s, a, t, q)
 }

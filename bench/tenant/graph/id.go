@@ -21,6 +21,8 @@ const (
 	kindSecret // values that only look like ids: correlation, label, SKU
 	kindItem
 	kindRequest
+	kindEvent
+	kindMeeting
 )
 
 // keys makes ids from positions and reads them back, so that no index of ids is needed.
@@ -90,6 +92,7 @@ func (k keys) position(n kind, guid string, limit int) (i int, ok bool) {
 const (
 	folderIDSize = 83
 	itemIDSize   = 113
+	itemPlace    = 4 + 36 + 7 + 16 + 2 + 16 + 8 + 14 // of the number in an item id
 )
 
 func (k keys) appendEntry(b []byte, size, user int, y uint64) []byte {
@@ -124,8 +127,7 @@ func (k keys) messagePosition(user int, id string, limit int) (pos int, ok, well
 	if err != nil || len(raw) != itemIDSize {
 		return 0, false, false
 	}
-	const at = 4 + 36 + 7 + 16 + 2 + 16 + 8 + 14
-	i := k.unscramble(kindItem, binary.BigEndian.Uint64(raw[at:]))
+	i := k.unscramble(kindItem, binary.BigEndian.Uint64(raw[itemPlace:]))
 	if i >= uint64(limit) || !bytes.Equal(k.appendMessageID(nil, user, int(i)), []byte(id)) {
 		return 0, false, true
 	}

@@ -15,35 +15,16 @@ func (s *Server) memberUsers(g int) int {
 	return min(3+d.below(60), s.cfg.Users)
 }
 
-// listMembers answers both /members, where a group, a device and a contact follow the users, and the cast to users.
-func (s *Server) listMembers(a *answer, t *target, q *query, roles []string) *problem {
+// listMembers answers /members: users, then a group, a device and a contact.
+func (s *Server) listMembers(a *answer, t *target, q *query) *problem {
 	g, p := s.group(t)
 	if p != nil {
 		return p
 	}
 	people := s.memberUsers(g)
-	l := &listing{target: t, context: "users" + contextFields(q), total: people}
-	l.person = func(k int) string { return s.UserPrincipalName(s.memberUser(g, k)) }
-	if q.filter != "" || q.orderBy != "" {
-		return badQuery("$filter '%s' and $orderby '%s' are not supported on members.", q.filter, q.orderBy)
-	}
-	chosen, p := s.chooseUser(&query{fields: q.fields}, true, true)
+	l, chosen, visible, p := s.members(t, q, g)
 	if p != nil {
 		return p
-	}
-	// Without a user permission, members are known by type and id only.
-	visible := holds(roles, "User.Read.All", "User.ReadBasic.All", "Directory.Read.All")
-	if !visible {
-		chosen, _ = chosen.mask([]string{"id"})
-	} else if !holds(roles, "User.Read.All", "Directory.Read.All") {
-		chosen, _ = chosen.mask(basicProperties)
-	}
-	if t.resource == memberUsers {
-		l.record = func(b []byte, k int) []byte {
-			p := s.person(s.memberUser(g, k))
-			return append(chosen.append(append(b, '{'), &p), '}')
-		}
-		return s.list(a, q, l)
 	}
 	l.context, l.total = "directoryObjects"+contextFields(q), people+3
 	l.record = func(b []byte, k int) []byte {
@@ -54,6 +35,43 @@ func (s *Server) listMembers(a *answer, t *target, q *query, roles []string) *pr
 		return append(chosen.append(append(b, `{"@odata.type":"#microsoft.graph.user",`...), &p), '}')
 	}
 	return s.list(a, q, l)
+}
+
+// listMemberUsers answers the cast of members to users.
+func (s *Server) listMemberUsers(a *answer, t *target, q *query) *problem {
+	g, p := s.group(t)
+	if p != nil {
+		return p
+	}
+	l, chosen, _, p := s.members(t, q, g)
+	if p != nil {
+		return p
+	}
+	l.record = func(b []byte, k int) []byte {
+		p := s.person(s.memberUser(g, k))
+		return append(chosen.append(append(b, '{'), &p), '}')
+	}
+	return s.list(a, q, l)
+}
+
+// members is what both have in common: the users, and what of them the token may see.
+func (s *Server) members(t *target, q *query, g int) (l *listing, chosen selection[person], visible bool, p *problem) {
+	l = &listing{target: t, context: "users" + contextFields(q), total: s.memberUsers(g)}
+	l.person = func(k int) string { return s.UserPrincipalName(s.memberUser(g, k)) }
+	if q.filter != "" || q.orderBy != "" {
+		return nil, nil, false, badQuery("$filter '%s' and $orderby '%s' are not supported on members.", q.filter, q.orderBy)
+	}
+	if chosen, p = s.chooseUser(&query{fields: q.fields}, true, true); p != nil {
+		return nil, nil, false, p
+	}
+	// Without a user permission, members are known by type and id only.
+	visible = holds(t.roles, "User.Read.All", "User.ReadBasic.All", "Directory.Read.All")
+	if !visible {
+		chosen, _ = chosen.mask([]string{"id"})
+	} else if !holds(t.roles, "User.Read.All", "Directory.Read.All") {
+		chosen, _ = chosen.mask(basicProperties)
+	}
+	return l, chosen, visible, nil
 }
 
 // appendThing writes a member that is no user: a nested group, a device, a contact.

@@ -167,14 +167,14 @@ func chooseMessage(q *query, roles []string) (selection[mail], *problem) {
 	return chosen, nil
 }
 
-func (s *Server) listMessages(a *answer, t *target, q *query, roles []string) *problem {
+func (s *Server) listMessages(a *answer, t *target, q *query) *problem {
 	user, p := s.user(t)
 	if p != nil {
 		return p
 	}
 	l := &listing{target: t, context: keyIn("users", t.keys[0]) + "/messages", total: 4 * s.cfg.Messages}
 	at := func(k int) int { return k }
-	if t.resource == folderMessages {
+	if len(t.keys) == 2 { // of one folder
 		f, p := s.folder(user, t.keys[1])
 		if p != nil {
 			return p
@@ -193,7 +193,7 @@ func (s *Server) listMessages(a *answer, t *target, q *query, roles []string) *p
 	if !newestFirst {
 		l.order = func(position int) int { return l.total - 1 - position }
 	}
-	chosen, p := chooseMessage(q, roles)
+	chosen, p := chooseMessage(q, t.roles)
 	if p != nil {
 		return p
 	}
@@ -215,7 +215,7 @@ func dateOrder(q *query) (newestFirst bool, p *problem) {
 	return false, badQuery("Invalid orderby clause: '%s'.", q.orderBy)
 }
 
-func (s *Server) getMessage(a *answer, t *target, q *query, roles []string) *problem {
+func (s *Server) getMessage(a *answer, t *target, q *query) *problem {
 	user, p := s.user(t)
 	if p != nil {
 		return p
@@ -225,7 +225,7 @@ func (s *Server) getMessage(a *answer, t *target, q *query, roles []string) *pro
 	if !wellFormed {
 		return &problem{status: http.StatusBadRequest, code: "ErrorInvalidIdMalformed", message: fmt.Sprintf("Id '%s' is malformed.", id)}
 	}
-	if t.resource == oneFolderMessage {
+	if len(t.keys) == 3 { // of one folder
 		f, p := s.folder(user, t.keys[1])
 		if p != nil {
 			return p
@@ -237,7 +237,7 @@ func (s *Server) getMessage(a *answer, t *target, q *query, roles []string) *pro
 		return &problem{status: http.StatusNotFound, code: "ErrorItemNotFound",
 			message: fmt.Sprintf("The specified object '%s' was not found in the store., The process failed to get the correct properties.", id)}
 	}
-	chosen, p := chooseMessage(q, roles)
+	chosen, p := chooseMessage(q, t.roles)
 	if p != nil {
 		return p
 	}

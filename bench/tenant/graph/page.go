@@ -19,7 +19,7 @@ type listing struct {
 	order   func(position int) int // nil: the record number is the position
 	keep    func(i int) bool       // nil: all
 	record  func(b []byte, i int) []byte
-	person  func(i int) string // directory only: who stands in the $skiptoken
+	person  func(i int) string // who stands in the $skiptoken; nil where pages are counted with $skip
 }
 
 func (l *listing) at(position int) int {
@@ -29,7 +29,7 @@ func (l *listing) at(position int) int {
 	return l.order(position)
 }
 
-// list writes one page. The directory puts the link before the records and Outlook after them, as they do.
+// list writes one page. Some services put the link before the records and some after them.
 func (s *Server) list(a *answer, q *query, l *listing) *problem {
 	start, p := s.firstPosition(q, l)
 	if p != nil {
@@ -37,7 +37,7 @@ func (s *Server) list(a *answer, q *query, l *listing) *problem {
 	}
 	size := q.top
 	if size == 0 {
-		size = l.target.page()
+		size = l.target.service.page
 	}
 	page, next := l.page(start, size)
 	if a.f.EmptyPage && start < l.total {
@@ -47,28 +47,29 @@ func (s *Server) list(a *answer, q *query, l *listing) *problem {
 	if q.text {
 		h.Add("Preference-Applied", `outlook.body-content-type="text"`)
 	}
-	if l.target.outlook() {
+	switch l.target.service {
+	case outlook:
 		h.Set("X-ProxyCluster", string(s.keys.guid(kindSecret, 1)))
-	} else {
+	case directory:
 		h.Set("x-ms-resource-unit", "2")
 	}
 	a.start(http.StatusOK, jsonContent)
 	a.doc = append(a.doc, `{"@odata.context":`...)
 	a.doc = appendString(a.doc, s.metadata(a.r)+l.context)
-	if q.count && (l.target.outlook() || q.eventual && q.token == "") {
+	if q.count && (l.target.service != directory || q.eventual && q.token == "") {
 		a.doc = append(a.doc, `,"@odata.count":`...)
 		a.doc = strconv.AppendInt(a.doc, int64(l.count()), 10)
 	}
 	link := ""
 	switch {
 	case next < 0:
-	case l.target.outlook():
+	case l.target.service.skips:
 		skip := q.skip + len(page)
 		link = s.origin(a.r) + a.r.URL.EscapedPath() + "?" + outlookQuery(q, size, skip)
 	default:
 		link = s.origin(a.r) + a.r.URL.EscapedPath() + "?" + directoryQuery(q, s.skipToken(q, l, next))
 	}
-	if link != "" && !l.target.outlook() {
+	if link != "" && !l.target.service.linkLast {
 		a.link(link)
 	}
 	a.doc = append(a.doc, `,"value":[`...)
@@ -92,7 +93,7 @@ func (s *Server) list(a *answer, q *query, l *listing) *problem {
 		}
 	}
 	a.doc = append(a.doc, ']')
-	if link != "" && l.target.outlook() {
+	if link != "" && l.target.service.linkLast {
 		a.link(link)
 	}
 	a.doc = append(a.doc, '}')
@@ -159,7 +160,9 @@ func (s *Server) origin(r *http.Request) string {
 }
 
 // metadata is what every @odata.context begins with.
-func (s *Server) metadata(r *http.Request) string { return s.origin(r) + "/" + version + "/$metadata#" }
+func (s *Server) metadata(r *http.Request) string {
+	return s.origin(r) + "/" + versionOf(r) + "/$metadata#"
+}
 
 // directoryQuery repeats the options as they came.
 func directoryQuery(q *query, token string) string {
@@ -249,7 +252,7 @@ func (s *Server) arrange(l *listing, q *query, columns map[string]column, name s
 		if p != nil {
 			return p
 		}
-		if advanced && !l.target.outlook() && !(q.eventual && q.count) {
+		if advanced && l.target.service == directory && !(q.eventual && q.count) {
 			return &problem{status: http.StatusBadRequest, code: "Request_UnsupportedQuery",
 				message: "Unsupported or invalid query filter clause specified: '" + q.filter + "'."}
 		}
@@ -263,7 +266,7 @@ func (s *Server) arrange(l *listing, q *query, columns map[string]column, name s
 	if !slices.Contains(sortable, by) || direction != "" && direction != "asc" && !descending {
 		return badQuery("Invalid orderby clause: '%s'.", q.orderBy)
 	}
-	if l.keep != nil && !l.target.outlook() && !(q.eventual && q.count) {
+	if l.keep != nil && l.target.service == directory && !(q.eventual && q.count) {
 		return &problem{status: http.StatusBadRequest, code: "Request_UnsupportedQuery", message: "Sorting not supported for current query: '" + q.orderBy + "'."}
 	}
 	l.order = s.sorted(name+"/"+by, l.total, columns[by].value, descending)

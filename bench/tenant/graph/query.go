@@ -19,6 +19,8 @@ type query struct {
 	count    bool
 	eventual bool // ConsistencyLevel: eventual
 	text     bool // Prefer: outlook.body-content-type="text"
+	expand   string
+	plain    map[string]string // further options of the endpoint, such as startDateTime, by lower-case name
 	options  []option
 }
 
@@ -30,7 +32,7 @@ func badQuery(format string, args ...any) *problem {
 }
 
 func parseQuery(r *http.Request, t *target) (*query, *problem) {
-	q := &query{eventual: strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual")}
+	q := &query{plain: map[string]string{}, eventual: strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual")}
 	seen := map[string]bool{}
 	for raw := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		if raw == "" {
@@ -60,14 +62,13 @@ func parseQuery(r *http.Request, t *target) (*query, *problem) {
 }
 
 func (q *query) set(t *target, name, written, value string) *problem {
-	pages := map[string]bool{"top": true, "count": true, "filter": true, "orderby": true, "skip": t.outlook(), "skiptoken": !t.outlook()}
 	switch {
 	case name == "select":
 		for field := range strings.SplitSeq(value, ",") {
 			q.fields = append(q.fields, strings.TrimSpace(field))
 		}
 		return nil
-	case t.single() || !pages[name]:
+	case !t.takes(name):
 		switch name {
 		case "top", "count", "filter", "orderby", "skip", "skiptoken", "expand", "search":
 			return badQuery("The query option '%s' with value '%s' is not supported on this resource.", written, value)
@@ -81,7 +82,7 @@ func (q *query) set(t *target, name, written, value string) *problem {
 	switch name {
 	case "top":
 		q.top, err = strconv.Atoi(value)
-		if limit := t.maxPage(); err != nil || q.top < 1 || q.top > limit {
+		if limit := t.service.maxPage; err != nil || q.top < 1 || q.top > limit {
 			return &problem{status: http.StatusBadRequest, code: "Request_BadRequest",
 				message: fmt.Sprintf("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", value, limit)}
 		}
@@ -99,23 +100,12 @@ func (q *query) set(t *target, name, written, value string) *problem {
 		q.orderBy = value
 	case "skiptoken":
 		q.token = value
+	case "expand":
+		q.expand = value
+	default:
+		q.plain[name] = value
 	}
 	return nil
-}
-
-// maxPage is the largest $top and page the usual page size (graph-facts: "Page sizes").
-func (t *target) maxPage() int {
-	if t.outlook() {
-		return 1000
-	}
-	return 999
-}
-
-func (t *target) page() int {
-	if t.outlook() {
-		return 10
-	}
-	return 100
 }
 
 // prefer reads the preferences that change a body here: page size and body type.
@@ -126,8 +116,8 @@ func (q *query) prefer(r *http.Request, t *target) {
 			value = strings.Trim(value, `"`)
 			switch strings.ToLower(name) {
 			case "odata.maxpagesize":
-				if n, err := strconv.Atoi(value); err == nil && n >= 1 && q.top == 0 && !t.single() {
-					q.top = min(n, t.maxPage())
+				if n, err := strconv.Atoi(value); err == nil && n >= 1 && q.top == 0 && !t.single {
+					q.top = min(n, t.service.maxPage)
 				}
 			case "outlook.body-content-type":
 				q.text = strings.EqualFold(value, "text")

@@ -4,67 +4,75 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
-// resource is one kind of endpoint.
-type resource int
-
-const (
-	users resource = iota + 1
-	oneUser
-	groups
-	oneGroup
-	members
-	memberUsers
-	folders
-	oneFolder
-	messages
-	oneMessage
-	folderMessages
-	oneFolderMessage
-	settings
-)
-
-// version is the first segment of every path.
-const version = "v1.0"
-
-// templates are the served paths after the version, in lower case; a star stands for a key.
-var templates = []struct {
-	path     string
-	resource resource
-}{
-	{"users", users},
-	{"users/*", oneUser},
-	{"groups", groups},
-	{"groups/*", oneGroup},
-	{"groups/*/members", members},
-	{"groups/*/members/microsoft.graph.user", memberUsers},
-	{"users/*/mailboxsettings", settings},
-	{"users/*/mailfolders", folders},
-	{"users/*/mailfolders/*", oneFolder},
-	{"users/*/mailfolders/*/messages", folderMessages},
-	{"users/*/mailfolders/*/messages/*", oneFolderMessage},
-	{"users/*/messages", messages},
-	{"users/*/messages/*", oneMessage},
+// endpoint is one served path.
+type endpoint struct {
+	// path is what follows the version, in lower case; a star stands for a key. A segment that ends in parentheses is a function: it may be
+	// written without them when it takes no parameters, and be qualified with its namespace.
+	path    string
+	service *service
+	single  bool     // an entity, not a collection
+	opens   []string // any of these roles opens it
+	serve   func(*Server, *answer, *target, *query) *problem
+	also    []string // options it takes besides those of its service, in lower case
+	beta    bool     // served in beta too
 }
 
-// target is a request path that names a resource, with the keys as they were asked for.
+// endpoints are all that is served. Of two that match, the first counts.
+var endpoints = []endpoint{
+	{path: "users", service: directory, opens: readUsers, serve: (*Server).listUsers},
+	{path: "users/*", service: directory, single: true, opens: readUsers, serve: (*Server).getUser},
+	{path: "groups", service: directory, opens: readGroups, serve: (*Server).listGroups},
+	{path: "groups/*", service: directory, single: true, opens: readGroups, serve: (*Server).getGroup},
+	{path: "groups/*/members", service: directory, opens: readMembers, serve: (*Server).listMembers},
+	{path: "groups/*/members/microsoft.graph.user", service: directory, opens: readMembers, serve: (*Server).listMemberUsers},
+
+	{path: "users/*/mailboxsettings", service: outlook, single: true, opens: readSettings, serve: (*Server).getSettings},
+	{path: "users/*/mailfolders", service: outlook, opens: readMail, serve: (*Server).listFolders},
+	{path: "users/*/mailfolders/*", service: outlook, single: true, opens: readMail, serve: (*Server).getFolder},
+	{path: "users/*/mailfolders/*/messages", service: outlook, opens: readMail, serve: (*Server).listMessages},
+	{path: "users/*/mailfolders/*/messages/*", service: outlook, single: true, opens: readMail, serve: (*Server).getMessage},
+	{path: "users/*/messages", service: outlook, opens: readMail, serve: (*Server).listMessages},
+	{path: "users/*/messages/*", service: outlook, single: true, opens: readMail, serve: (*Server).getMessage},
+
+	{path: "users/*/events", service: outlook, opens: readCalendars, serve: (*Server).listEvents},
+	{path: "users/*/events/*", service: outlook, single: true, opens: readCalendars, serve: (*Server).getEvent},
+	{path: "users/*/events/*/instances", service: outlook, opens: readCalendars, serve: (*Server).listInstances, also: period},
+	{path: "users/*/calendar", service: outlook, single: true, opens: readCalendars, serve: (*Server).getCalendar},
+	{path: "users/*/calendar/events", service: outlook, opens: readCalendars, serve: (*Server).listEvents},
+	{path: "users/*/calendars", service: outlook, opens: readCalendars, serve: (*Server).listCalendars},
+	{path: "users/*/calendars/*/events", service: outlook, opens: readCalendars, serve: (*Server).listCalendarEvents},
+	{path: "users/*/calendarview", service: outlook, opens: readCalendars, serve: (*Server).listView, also: period},
+	{path: "users/*/calendar/calendarview", service: outlook, opens: readCalendars, serve: (*Server).listView, also: period},
+}
+
+// period is the options that say from when to when.
+var period = []string{"startdatetime", "enddatetime"}
+
+// takes tells the options that the endpoint serves, by their plain names.
+func (e *endpoint) takes(option string) bool {
+	return !e.single && slices.Contains(e.service.options, option) || slices.Contains(e.also, option)
+}
+
+// target is a request path that names a resource: its endpoint, the keys as they were asked for, and the roles of who asks.
 type target struct {
-	resource resource
-	keys     []string
+	*endpoint
+	keys      []string
+	arguments map[string]string // of a function, by lower-case name, without quotes
+	roles     []string
 }
 
-// outlook tells the resources of a mailbox from those of the directory: paging, errors and limits differ.
-func (t *target) outlook() bool { return t.resource >= folders }
+const namespace = "microsoft.graph."
 
-// single tells an entity from a collection.
-func (t *target) single() bool {
-	switch t.resource {
-	case oneUser, oneGroup, oneFolder, oneMessage, oneFolderMessage, settings:
-		return true
+// versionOf is the first segment of a path that was routed.
+func versionOf(r *http.Request) string {
+	if version, _, _ := strings.Cut(r.URL.Path[1:], "/"); strings.EqualFold(version, "beta") {
+		return "beta"
 	}
-	return false
+	return "v1.0"
 }
 
 // route reads the path. Names are compared without case, keys may be segments or be quoted in parentheses, and each segment is decoded
@@ -79,17 +87,23 @@ func (s *Server) route(r *http.Request) (*target, *problem) {
 		}
 		segments = append(segments, splitKey(text)...)
 	}
-	if !strings.EqualFold(segments[0], version) {
-		return nil, &problem{status: http.StatusBadRequest, code: "BadRequest", message: "Invalid version: " + segments[0]}
+	beta := strings.EqualFold(segments[0], "beta")
+	invalid := &problem{status: http.StatusBadRequest, code: "BadRequest", message: "Invalid version: " + segments[0]}
+	if !beta && !strings.EqualFold(segments[0], "v1.0") {
+		return nil, invalid
 	}
 	segments = segments[1:]
 	if len(segments) > 0 && strings.EqualFold(segments[0], "me") {
 		return nil, &problem{status: http.StatusBadRequest, code: "BadRequest", message: "/me request is only valid with delegated authentication flow."}
 	}
-	for _, template := range templates {
-		if keys, ok := match(template.path, segments); ok {
-			return &target{resource: template.resource, keys: keys}, nil
+	for i := range endpoints {
+		t := &target{endpoint: &endpoints[i]}
+		if t.match(segments) && (t.beta || !beta) {
+			return t, nil
 		}
+	}
+	if beta {
+		return nil, invalid
 	}
 	unknown := ""
 	if len(segments) > 0 {
@@ -98,20 +112,44 @@ func (s *Server) route(r *http.Request) (*target, *problem) {
 	return nil, &problem{status: http.StatusBadRequest, code: "BadRequest", message: fmt.Sprintf("Resource not found for the segment '%s'.", unknown)}
 }
 
-func match(template string, segments []string) (keys []string, ok bool) {
-	names := strings.Split(template, "/")
+// match compares the endpoint's path with a request's, and takes keys and arguments.
+func (t *target) match(segments []string) bool {
+	names := strings.Split(t.path, "/")
 	if len(names) != len(segments) {
-		return nil, false
+		return false
 	}
 	for i, name := range names {
-		switch {
+		switch function, _, call := strings.Cut(name, "("); {
 		case name == "*" && segments[i] != "":
-			keys = append(keys, segments[i])
+			t.keys = append(t.keys, segments[i])
+		case call:
+			if !t.call(function, segments[i]) {
+				return false
+			}
 		case !strings.EqualFold(name, segments[i]):
-			return nil, false
+			return false
 		}
 	}
-	return keys, true
+	return true
+}
+
+// call reads a function segment: "delta", "delta()", "microsoft.graph.delta(token='x')", "getPstnCalls(from=1,to=2)".
+func (t *target) call(function, segment string) bool {
+	name, arguments, parentheses := strings.Cut(segment, "(")
+	if !strings.EqualFold(strings.TrimPrefix(strings.ToLower(name), namespace), function) {
+		return false
+	}
+	if !parentheses {
+		return true
+	}
+	arguments, closed := strings.CutSuffix(arguments, ")")
+	t.arguments = map[string]string{}
+	for pair := range strings.SplitSeq(arguments, ",") {
+		if name, value, ok := strings.Cut(pair, "="); ok {
+			t.arguments[strings.ToLower(strings.TrimSpace(name))] = strings.Trim(strings.TrimSpace(value), "'")
+		}
+	}
+	return closed
 }
 
 // splitKey turns users('x') and users(userPrincipalName='x') into the two segments users and x; a doubled quote stands for one.
@@ -140,7 +178,7 @@ func (s *Server) user(t *target) (int, *problem) {
 	if i, ok := s.userByName(key); ok {
 		return i, nil
 	}
-	if t.outlook() {
+	if t.service != directory {
 		return 0, &problem{status: http.StatusNotFound, code: "ErrorInvalidUser", message: fmt.Sprintf("The requested user '%s' is invalid.", key)}
 	}
 	return 0, notFound(key)

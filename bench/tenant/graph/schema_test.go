@@ -95,6 +95,8 @@ func TestEveryDocumentedProperty(t *testing.T) {
 		{"message", []string{mailbox + "/messages", mailbox + "/mailFolders/sentitems/messages"}},
 		{"mailboxSettings", []string{mailbox + "/mailboxSettings"}},
 		{"mailFolder", []string{mailbox + "/mailFolders"}},
+		{"event", []string{mailbox + "/events", mailbox + "/calendarView" + everything}},
+		{"calendar", []string{mailbox + "/calendars"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			paths := expect(types, "microsoft.graph."+test.name, "")
@@ -109,7 +111,11 @@ func TestEveryDocumentedProperty(t *testing.T) {
 			}
 			found := map[string]bool{}
 			for _, target := range test.targets {
-				answer := s.object(target + "?$select=" + strings.Join(all, ","))
+				separator := "?"
+				if strings.Contains(target, "?") {
+					separator = "&"
+				}
+				answer := s.object(target + separator + "$select=" + strings.Join(all, ","))
 				collect(found, answer, "")
 				collect(found, answer["value"], "")
 			}
@@ -137,6 +143,8 @@ func TestNothingUndocumented(t *testing.T) {
 	check("group", propertyNames(groupTable))
 	check("message", propertyNames(messageTable))
 	check("mailFolder", propertyNames(folderTable))
+	check("event", propertyNames(eventTable))
+	check("calendar", propertyNames(calendarTable))
 	check("mailboxSettings", propertyNames(settingsTable))
 }
 

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-var everyRole = []string{"User.Read.All", "Group.Read.All", "GroupMember.Read.All", "Mail.Read", "MailboxSettings.Read"}
+var everyRole = []string{"User.Read.All", "Group.Read.All", "GroupMember.Read.All", "Mail.Read", "MailboxSettings.Read", "Calendars.Read"}
 
 // site is a Graph on loopback with a client of one protocol.
 type site struct {

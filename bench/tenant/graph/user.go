@@ -133,12 +133,12 @@ func (s *Server) columnsOfUsers() map[string]column {
 
 func unquote(b []byte) string { return string(b[1 : len(b)-1]) }
 
-func (s *Server) listUsers(a *answer, t *target, q *query, roles []string) *problem {
+func (s *Server) listUsers(a *answer, t *target, q *query) *problem {
 	l := &listing{target: t, context: "users" + contextFields(q), total: s.cfg.Users, person: s.UserPrincipalName}
 	if p := s.arrange(l, q, s.columnsOfUsers(), "users", "displayname", "userprincipalname", "givenname", "surname", "mail"); p != nil {
 		return p
 	}
-	chosen, p := s.chooseUser(q, holds(roles, "User.Read.All", "Directory.Read.All"), true)
+	chosen, p := s.chooseUser(q, holds(t.roles, "User.Read.All", "Directory.Read.All"), true)
 	if p != nil {
 		return p
 	}
@@ -149,12 +149,12 @@ func (s *Server) listUsers(a *answer, t *target, q *query, roles []string) *prob
 	return s.list(a, q, l)
 }
 
-func (s *Server) getUser(a *answer, t *target, q *query, roles []string) *problem {
+func (s *Server) getUser(a *answer, t *target, q *query) *problem {
 	i, p := s.user(t)
 	if p != nil {
 		return p
 	}
-	chosen, p := s.chooseUser(q, holds(roles, "User.Read.All", "Directory.Read.All"), false)
+	chosen, p := s.chooseUser(q, holds(t.roles, "User.Read.All", "Directory.Read.All"), false)
 	if p != nil {
 		return p
 	}
@@ -182,7 +182,7 @@ func (s *Server) chooseUser(q *query, full, listed bool) (selection[person], *pr
 	}
 	masked, hidden := chosen.mask(basicProperties)
 	if hidden && len(q.fields) > 0 {
-		return nil, (&target{resource: users}).denied()
+		return nil, directory.denied()
 	}
 	return masked, nil
 }

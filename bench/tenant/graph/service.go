@@ -1,0 +1,36 @@
+package graph
+
+import "net/http"
+
+// service is a workload behind Graph: paging and refusals are its own. Page sizes are those of graph-facts, "Page sizes".
+type service struct {
+	page, maxPage int
+	options       []string // that its collections take besides $select, in lower case
+	skips         bool     // pages are counted with $top and $skip; else there is a $skiptoken
+	linkLast      bool     // the page link is after the records
+	refusal       problem  // for want of a role
+}
+
+func (v *service) denied() *problem { return &v.refusal }
+
+var (
+	directory = &service{page: 100, maxPage: 999, options: []string{"top", "count", "filter", "orderby", "skiptoken"},
+		refusal: forbidden("Authorization_RequestDenied", "Insufficient privileges to complete the operation.")}
+	outlook = &service{page: 10, maxPage: 1000, options: []string{"top", "count", "filter", "orderby", "skip"}, skips: true, linkLast: true,
+		refusal: forbidden("ErrorAccessDenied", "Access is denied. Check credentials and try again.")}
+)
+
+func forbidden(code, message string) problem {
+	return problem{status: http.StatusForbidden, code: code, message: message}
+}
+
+// The application roles that open each resource, least privileged first.
+// Source: the permissions reference of Microsoft Graph v1.0.
+var (
+	readUsers     = []string{"User.ReadBasic.All", "User.Read.All", "Directory.Read.All"}
+	readGroups    = []string{"Group.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"}
+	readMembers   = []string{"GroupMember.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"}
+	readMail      = []string{"Mail.ReadBasic.All", "Mail.Read"}
+	readSettings  = []string{"MailboxSettings.Read"}
+	readCalendars = []string{"Calendars.ReadBasic", "Calendars.Read"}
+)
