@@ -108,7 +108,8 @@ type Choice struct {
 	// All are names; if the object has every one of them: Then.
 	All []string
 	// Probe is run over the whole value (an object or an array); if it reaches
-	// any position whose Op is Keep: Then. What it outputs is thrown away.
+	// any position whose Op is Keep, whatever the type of the value there: Then.
+	// What it outputs is thrown away.
 	Probe *Plan
 	Then  *Node
 	Else  *Node
@@ -200,6 +201,7 @@ type Step struct {
 	// Match is set for StepMatch.
 	Match *Match
 	// Patterns is set for StepTokenizeMatch, StepRemove, StepOnly, StepTokens.
+	// Those that must match as a whole are anchored: \A(?:...)\z.
 	Patterns []*regexp.Regexp
 	// Delimiter may be set for StepTokens.
 	Delimiter *regexp.Regexp
@@ -239,4 +241,7 @@ type Plan struct {
 	// spells them, an unpaired surrogate as "?"; once a member name begins with
 	// "+" no more digests are added.
 	Psoxy bool
+	// RefuseNull says that a body (or one of the texts of Psoxy's) that is null as
+	// a whole is refused, whatever Root makes of null.
+	RefuseNull bool
 }
