@@ -74,6 +74,7 @@ type Exchange struct {
 	origin   string
 	binding  pseudonym.Binding
 	plan     *plan.Plan         // of the response body, nil if it has none
+	text     *numberText        // checks a body of text before it is rewritten, nil for JSON
 	rewriter *sanitize.Rewriter // with plan
 	record   Record
 }
@@ -135,7 +136,11 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 	case x.decision.Query != "":
 		f.Path += "?" + x.decision.Query
 	}
-	f.Headers = append(f.Headers, Header{"accept", "application/json"}, Header{"user-agent", x.gateway.agent})
+	accept := "application/json"
+	if len(x.decision.Media) > 0 {
+		accept = strings.Join(x.decision.Media, ", ")
+	}
+	f.Headers = append(f.Headers, Header{"accept", accept}, Header{"user-agent", x.gateway.agent})
 	for _, h := range x.decision.Headers {
 		f.Headers = append(f.Headers, Header{h.Name, h.Value})
 	}
@@ -172,6 +177,9 @@ func (x *Exchange) Response(head ResponseHead) (remove []string, refusal *Refusa
 	}
 	x.record.UpstreamStatus = head.Status
 	body, refusal := x.planFor(head)
+	if body != nil && body == x.decision.Plan && len(x.decision.Media) > 0 {
+		x.text = &numberText{}
+	}
 	if refusal != nil {
 		refusal.RetryAfter = retryAfterOf(head.Headers)
 		return nil, x.refuse(refusal)
@@ -221,6 +229,10 @@ func (x *Exchange) planFor(head ResponseHead) (*plan.Plan, *Refusal) {
 		return x.decision.ErrorPlan, nil
 	case head.End:
 		return nil, &Refusal{Code: "upstream_truncated"}
+	case len(x.decision.Media) > 0:
+		if !isMedia(mediaType, x.decision.Media...) {
+			return nil, &Refusal{Code: "response_media_not_allowed"}
+		}
 	case !isJSON(mediaType):
 		return nil, &Refusal{Code: "response_not_json"}
 	}
@@ -234,6 +246,12 @@ func (x *Exchange) Body(dst, chunk []byte) ([]byte, *Refusal) {
 	}
 	x.record.BytesIn += int64(len(chunk))
 	n := len(dst)
+	if x.text != nil {
+		var ok bool
+		if chunk, ok = x.text.check(chunk); !ok {
+			return dst, x.refuse(&Refusal{Code: "response_malformed"})
+		}
+	}
 	dst, err := x.rewriter.Append(dst, chunk)
 	if err != nil {
 		return dst[:n], x.refuse(x.bodyRefusal(err))

@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"mime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,9 +15,12 @@ var envoysOwn = map[string]bool{"connection": true, "content-length": true, "tra
 
 // isJSON says whether a content type is application/json, whatever its
 // parameters: the upstream sends several (odata.metadata, streaming, charset).
-func isJSON(contentType string) bool {
+func isJSON(contentType string) bool { return isMedia(contentType, "application/json") }
+
+// isMedia says whether a content type is one of those media types, in UTF-8.
+func isMedia(contentType string, types ...string) bool {
 	t, params, err := mime.ParseMediaType(contentType)
-	if err != nil || t != "application/json" {
+	if err != nil || !slices.Contains(types, t) {
 		return false
 	}
 	charset, ok := params["charset"]

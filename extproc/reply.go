@@ -64,7 +64,8 @@ var answers = map[string]answer{
 	"response_redirect":             {502, "The upstream answered with a redirect, which is not passed on."},
 	"response_encoding_not_allowed": {502, "The upstream encoded its response in a way that is not accepted."},
 	"response_not_json":             {502, "The upstream's response is not JSON."},
-	"response_malformed":            {502, "The upstream's response is not valid JSON."},
+	"response_media_not_allowed":    {502, "The upstream's response is not of the media type that the policy names."},
+	"response_malformed":            {502, "The upstream's response is not valid JSON, or not the number that it should be."},
 	"response_limit":                {502, "The upstream's response exceeds a limit (depth, length of a key or number, members of an object)."},
 
 	// Ourselves.

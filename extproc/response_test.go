@@ -227,3 +227,70 @@ func TestRequestHeaders(t *testing.T) {
 		t.Errorf("upstream got %v\nwant %v", got, want)
 	}
 }
+
+// TestCount is about responses of text: one whole number, or nothing.
+func TestCount(t *testing.T) {
+	text := []string{"text/plain; charset=utf-8"}
+	for _, chunk := range []int{0, 1} {
+		for name, test := range map[string]struct {
+			contentType []string
+			body        string
+			want        int
+			code        string
+		}{
+			"number":               {text, "42", 200, ""},
+			"zero":                 {text, "0", 200, ""},
+			"without charset":      {[]string{"Text/Plain"}, "42", 200, ""},
+			"byte order mark":      {text, "\xef\xbb\xbf42", 200, ""},
+			"mark alone":           {text, "\xef\xbb\xbf", 502, "response_malformed"},
+			"half a mark":          {text, "\xef\xbb42", 502, "response_malformed"},
+			"two marks":            {text, "\xef\xbb\xbf\xef\xbb\xbf42", 502, "response_malformed"},
+			"mark behind":          {text, "4\xef\xbb\xbf2", 502, "response_malformed"},
+			"text":                 {text, "CANARY", 502, "response_malformed"},
+			"string":               {text, `"CANARY"`, 502, "response_malformed"},
+			"object":               {text, `{"id":"CANARY"}`, 502, "response_malformed"},
+			"two numbers":          {text, "4 2", 502, "response_malformed"},
+			"negative":             {text, "-1", 502, "response_malformed"},
+			"leading zero":         {text, "042", 502, "response_malformed"},
+			"exponent":             {text, "1e9", 502, "response_malformed"},
+			"empty":                {text, "", 502, "upstream_truncated"},
+			"long":                 {text, strings.Repeat("1", 5000), 502, "response_limit"},
+			"json":                 {[]string{"application/json"}, "42", 502, "response_media_not_allowed"},
+			"other charset":        {[]string{"text/plain; charset=utf-16"}, "42", 502, "response_media_not_allowed"},
+			"html":                 {[]string{"text/html"}, "42", 502, "response_media_not_allowed"},
+			"no content type":      {nil, "42", 502, "response_media_not_allowed"},
+			"two of content types": {[]string{"text/plain", "text/plain"}, "42", 502, "response_media_not_allowed"},
+		} {
+			t.Run(fmt.Sprintf("%s %d", name, chunk), func(t *testing.T) {
+				w := newWorld(t)
+				w.upstream.header, w.upstream.body, w.upstream.chunk = http.Header{"Content-Type": test.contentType}, test.body, chunk
+				r := w.get(t, "/v1.0/things/$count", extproc.Header{Name: "consistencylevel", Value: "eventual"})
+				switch {
+				case test.code == "" && (r.Status != 200 || r.Cut || string(r.Body) != strings.TrimPrefix(test.body, "\xef\xbb\xbf")):
+					t.Errorf("got %d, cut %v, %q", r.Status, r.Cut, r.Body)
+				case test.code != "" && r.Status == 200:
+					// A number leaves when it ends, so whatever left is part of one.
+					if !r.Cut || strings.Trim(string(r.Body), "0123456789") != "" {
+						t.Errorf("released %q, cut %v", r.Body, r.Cut)
+					}
+				case test.code != "" && (r.Status != test.want || code(t, r.Body) != test.code):
+					t.Errorf("got %d %s, want %d %s", r.Status, r.Body, test.want, test.code)
+				}
+				if got := w.upstream.last.Header["Accept"]; !slices.Equal(got, []string{"text/plain"}) {
+					t.Errorf("accepts %q", got)
+				}
+			})
+		}
+	}
+	w := newWorld(t)
+	w.upstream.status, w.upstream.header = 400, http.Header{"Content-Type": {"application/json"}}
+	w.upstream.body = `{"error":{"code":"Request_UnsupportedQuery","message":"CANARY"}}`
+	if r := w.get(t, "/v1.0/things/$count"); r.Status != 400 || string(r.Body) != `{"error":{"code":"Request_UnsupportedQuery"}}` {
+		t.Errorf("an error: %d %s", r.Status, r.Body)
+	}
+	w = newWorld(t)
+	w.upstream.header = http.Header{"Content-Type": {"text/plain"}}
+	if r := w.get(t, "/v1.0/things"); r.Status != 502 || code(t, r.Body) != "response_not_json" {
+		t.Errorf("text where JSON goes: %d %s", r.Status, r.Body)
+	}
+}

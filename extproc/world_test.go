@@ -63,6 +63,17 @@ endpoints["thing"] := {
 }
 
 # METADATA
+# title: count
+# description: How many things there are.
+endpoints["count"] := {
+	"methods": {"GET"},
+	"path": "/v1.0/things/$count",
+	"headers": {"ConsistencyLevel": {"values": {"eventual"}}},
+	"media": {"text/plain"},
+	"response": shape.keep,
+}
+
+# METADATA
 # title: elsewhere
 # description: Why there is no elsewhere.
 refusals["elsewhere"] := errors.me

@@ -22,6 +22,7 @@ var (
 	errorShapePath      = []string{"graphveil", "errors", "shape"}
 	responseHeadersPath = []string{"graphveil", "response", "headers"}
 	connectorsPath      = []string{"graphveil", "connectors"}
+	namespacesPath      = []string{"graphveil", "namespaces"}
 )
 
 // activation evaluates what does not depend on a request, once, and compiles it.
@@ -32,6 +33,7 @@ type activation struct {
 
 	options    []string
 	headers    map[string]bool
+	namespaces []string
 	connectors []ConnectorInfo
 	endpoints  []*endpoint
 	refusals   []refusal
@@ -45,11 +47,15 @@ func (a *activation) evaluate(ctx context.Context) error {
 		return err
 	}
 	a.store = inmem.NewFromASTObject(data)
+	a.headers = map[string]bool{}
 	a.checkSettings(a.query(ctx, schemaPath))
 	if err := a.err(); err != nil { // the rest depends on the options
 		return err
 	}
-	a.readHeaders(a.query(ctx, responseHeadersPath))
+	for _, name := range a.strings(ctx, responseHeadersPath) {
+		a.headers[foldASCII(name)] = true
+	}
+	a.namespaces = a.strings(ctx, namespacesPath)
 	errorShape := a.query(ctx, errorShapePath)
 	if errorShape == nil {
 		a.add(&Error{Code: "undefined_rule", Message: "data.graphveil.errors.shape has no value"})
@@ -146,16 +152,15 @@ func (a *activation) checkSettings(schema ast.Value) {
 	}
 }
 
-func (a *activation) readHeaders(v ast.Value) {
-	a.headers = map[string]bool{}
+// strings reads a set of strings of the library.
+func (a *activation) strings(ctx context.Context, path []string) []string {
+	v := a.query(ctx, path)
 	if v == nil {
-		a.add(&Error{Code: "undefined_rule", Message: "data.graphveil.response.headers has no value"})
-		return
+		a.add(&Error{Code: "undefined_rule", Message: "data." + strings.Join(path, ".") + " has no value"})
+		return nil
 	}
 	k := contract{problems: a.problems, c: a.c}
-	for _, name := range k.strings(ast.NewTerm(v), position{c: a.c, rule: responseHeadersPath}) {
-		a.headers[foldASCII(name)] = true
-	}
+	return k.strings(ast.NewTerm(v), position{c: a.c, rule: path})
 }
 
 // packages are the names of the connectors, sorted.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/graphveil/graphveil/policy/plan"
 )
 
 // endpoint is one compiled endpoint.
@@ -78,7 +80,7 @@ var methods = []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"}
 
 // endpoint compiles one endpoint. enabled is false if the policy switched it off.
 func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool) {
-	o, ok := k.object(v, at, "enabled", "methods", "path", "params", "query", "headers", "response", "error")
+	o, ok := k.object(v, at, "enabled", "methods", "path", "params", "query", "headers", "media", "response", "error")
 	if !ok {
 		return nil, false
 	}
@@ -100,6 +102,7 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 	response := o.Get(ast.StringTerm("response")).Value
 	e.info.Plan = k.compileShape(response, at.key("response"))
 	e.record = recordOf(e.info.Plan)
+	k.media(e, o.Get(ast.StringTerm("media")), at)
 	if t := o.Get(ast.StringTerm("error")); t != nil {
 		e.info.ErrorPlan = k.compileShape(t.Value, at.key("error"))
 	} else {
@@ -145,6 +148,21 @@ func (k *contract) methods(term *ast.Term, at position) []string {
 	return names
 }
 
+// media: what a successful response is instead of JSON. Only text/plain, which is
+// how OData sends a count (OData 4.01 protocol, section 11.2.10).
+func (k *contract) media(e *endpoint, term *ast.Term, at position) {
+	if term == nil {
+		return
+	}
+	e.info.Media = k.strings(term, at.key("media"))
+	if !slices.Equal(e.info.Media, []string{"text/plain"}) {
+		k.add(at.key("media").error("contract_error", `media can only be {"text/plain"}`, "without the key responses are JSON"))
+	}
+	if root := e.info.Plan.Root; root == nil || root.Op != plan.Keep {
+		k.add(at.key("response").error("contract_error", "a response of text is one number, so its shape is shape.keep", ""))
+	}
+}
+
 func (k *contract) path(e *endpoint, term *ast.Term, at position) {
 	path, ok := value[ast.String](k.problems, term, at, "a string")
 	if !ok {
@@ -163,12 +181,7 @@ func (k *contract) path(e *endpoint, term *ast.Term, at position) {
 func (k *contract) params(e *endpoint, term *ast.Term, at position) map[string]any {
 	rules := map[string]any{}
 	e.info.Params = map[string]string{}
-	var names []string
-	for _, s := range e.template {
-		if s.param {
-			names = append(names, s.text)
-		}
-	}
+	names := e.template.params()
 	given := ast.NewObject()
 	if term != nil {
 		var ok bool

@@ -29,6 +29,9 @@ type Decision struct {
 	// Query is what goes upstream after "?", encoded afresh from what was
 	// checked. Empty for none, and for a sealed link, which is forwarded itself.
 	Query string
+	// Media are the media types that a successful response may have, see
+	// EndpointInfo. Empty means JSON.
+	Media []string
 	// Plan rewrites a successful response, ErrorPlan an error.
 	Plan, ErrorPlan *plan.Plan
 	// Revision is the policy's.
@@ -83,6 +86,7 @@ func (s *Snapshot) Decide(ctx context.Context, route Route, in Input) Decision {
 	}
 	d.Allow = true
 	d.Plan, d.ErrorPlan = route.endpoint.info.Plan, route.endpoint.info.ErrorPlan
+	d.Media = route.endpoint.info.Media
 	d.Headers = route.endpoint.forward(in.Headers)
 	return d
 }

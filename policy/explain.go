@@ -106,7 +106,7 @@ func (s *Snapshot) near(t odata.Target) []EndpointInfo {
 		}
 		distance := 3 * max(len(t.Segments)-len(e.template), len(e.template)-len(t.Segments))
 		for i, segment := range e.template[:min(len(e.template), len(t.Segments))] {
-			if text := foldASCII(t.Segments[i].Value); !segment.param && text != foldASCII(segment.text) {
+			if text := foldASCII(t.Segments[i].Value); segment.kind != parameter && text != foldASCII(segment.text) {
 				distance += 1 + min(3, editDistance(text, foldASCII(segment.text)))
 			}
 		}

@@ -55,7 +55,7 @@ func strs(list []string) *ast.Term {
 func (in Input) value(route Route) (ast.Value, error) {
 	segments := make([]string, len(in.Target.Segments))
 	for i, s := range in.Target.Segments {
-		segments[i] = s.Value
+		segments[i] = s.String()
 	}
 	query := make([]item, len(in.Target.Options))
 	for i, o := range in.Target.Options {

@@ -25,6 +25,20 @@ endpoints["group"] := {"methods": {"GET"}, "path": "/v1.0/groups/{group}", "para
 
 endpoints["cast"] := {"methods": {"GET"}, "path": "/v1.0/groups/{group}/members/microsoft.graph.user", "params": {"group": shape.keep}, "response": {}}
 
+endpoints["delta"] := {"methods": {"GET"}, "path": "/v1.0/users/delta()", "response": {}}
+
+endpoints["calls"] := {
+	"methods": {"GET"}, "path": "/v1.0/calls/getCalls(fromDate={from},kind={kind})",
+	"params": {"from": {"pattern": "[0-9TZ:+-]+"}, "kind": shape.keep}, "response": {},
+}
+
+endpoints["owned"] := {
+	"methods": {"GET"}, "path": "/v1.0/things/ownedBy(user={user})/items",
+	"params": {"user": shape.reversible}, "response": {},
+}
+
+endpoints["count"] := {"methods": {"GET"}, "path": "/v1.0/users/$count", "response": {}}
+
 refusals["v1"] := {"path": "/v1.0", "code": "other_part", "message": "Not this part."}
 
 refusals["user"] := {"path": "/v1.0/users/{user}/photo", "code": "photo_not_served", "message": "No photos."}
@@ -66,10 +80,45 @@ func TestRoute(t *testing.T) {
 		{"/v1.0/users/" + token + "@a@b", "user", "id_not_pseudonymous", ""},
 		{"/v1.0/users/" + token + "%20", "user", "id_not_pseudonymous", ""},
 		{"/v1.0/users/" + token + "@ex%20ample", "user", "id_not_pseudonymous", ""},
-		{"/v1.0/users/delta", "user", "id_not_pseudonymous", ""},
-		{"/v1.0/users/$count", "user", "id_not_pseudonymous", ""},
-		{"/v1.0/users/delta()", "user", "id_not_pseudonymous", ""},
-		{"/v1.0/groups/delta()", "group", "id_not_allowed", ""},
+		// Functions, however they are called, and what is none.
+		{"/v1.0/users/delta", "delta", "", ""},
+		{"/v1.0/users/DELTA()", "delta", "", ""},
+		{"/v1.0/users/microsoft.graph.delta", "delta", "", ""},
+		{"/V1.0/Users/Microsoft.Graph.Delta()", "delta", "", ""},
+		{"/v1.0/users/microsoft.graph.callRecords.delta()", "delta", "", ""},
+		{"/v1.0/users/delta(token='x')", "", "other_part", ""},
+		{"/v1.0/users/delta(1)", "", "other_part", ""},
+		{"/v1.0/users/delta('x')", "", "other_part", ""},
+		{"/v1.0/users/example.delta()", "", "other_part", ""},
+		{"/v1.0/users/example.delta", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/microsoft.graph.x.delta()", "", "other_part", ""},
+		{"/v1.0/microsoft.graph.users", "", "other_part", ""},
+		{"/v1.0/users()", "", "other_part", ""},
+		{"/v1.0/users/all()", "", "other_part", ""},
+		{"/v1.0/users/microsoft.graph.all", "user", "id_not_pseudonymous", ""},
+		{"/v1.0/users/delta/messages", "", "other_part", ""},
+		{"/v1.0/users/" + token + "()", "", "other_part", ""},
+		{"/v1.0/groups/delta", "group", "", "delta"}, // the decision denies it
+		{"/v1.0/groups/delta()", "", "other_part", ""},
+		{"/v1.0/groups/microsoft.graph.delta()", "", "other_part", ""},
+		{"/v1.0/groups('delta')", "group", "", "delta"},
+		{"/v1.0/users('delta')", "delta", "", ""},
+		{"/v1.0/calls/getCalls(fromDate=2024-01-31T00:00:00Z,kind='a')", "calls", "", "2024-01-31T00:00:00Z,a"},
+		{"/v1.0/Calls/GETCALLS(KIND='a%20b',FromDate=2024-01-31T00%3A00%3A00Z)", "calls", "", "2024-01-31T00:00:00Z,a b"},
+		{"/v1.0/calls/microsoft.graph.callRecords.getCalls(fromDate='2024',kind=a)", "calls", "", "2024,a"},
+		{"/v1.0/calls/getCalls(fromDate=2024)", "", "other_part", ""},
+		{"/v1.0/calls/getCalls(fromDate=2024,kind=a,x=1)", "", "other_part", ""},
+		{"/v1.0/calls/getCalls()", "", "other_part", ""},
+		{"/v1.0/calls/getCalls", "", "other_part", ""},
+		{"/v1.0/calls/getCalls(fromDate='a%5Cb',kind=a)", "", "", ""},
+		{"/v1.0/calls/getCalls(fromDate='..',kind=a)", "calls", "id_not_allowed", ""},
+		{"/v1.0/calls/getCalls(fromDate='',kind=a)", "calls", "id_not_allowed", ""},
+		{"/v1.0/things/ownedBy(user='" + token + "')/items", "owned", "", token},
+		{"/v1.0/things/ownedBy(user='alice@example.com')/items", "owned", "id_not_pseudonymous", ""},
+		{"/v1.0/users/$count", "count", "", ""},
+		{"/v1.0/users/%24COUNT", "count", "", ""},
+		{"/v1.0/users('$count')", "count", "", ""},
+		{"/v1.0/users/$value", "user", "id_not_pseudonymous", ""},
 		{"/v1.0/groups/$count", "group", "id_not_allowed", ""},
 		{"/v1.0/groups/...", "", "", ""}, // see below
 
@@ -116,7 +165,7 @@ func TestRoute(t *testing.T) {
 		var values []string
 		for _, p := range route.Params {
 			values = append(values, p.Value)
-			if parsed.Segments[p.Segment].Value != p.Value || p.Reversible != (p.Name == "user") {
+			if segment := parsed.Segments[p.Segment]; !segment.Call && segment.Value != p.Value || p.Reversible != (p.Name == "user") {
 				t.Errorf("%s: parameter %+v", test.target, p)
 			}
 		}
@@ -188,6 +237,48 @@ func TestAppendPath(t *testing.T) {
 	}
 	if got := (policy.Route{}).AppendPath([]byte("X"), func(int) string { return "x" }); got != nil {
 		t.Errorf("zero route: %q", got)
+	}
+}
+
+func TestAppendPathOfFunctions(t *testing.T) {
+	s := mustLoad(t, routes)
+	for target, want := range map[string]string{
+		"/V1.0/USERS/Microsoft.Graph.DELTA()":                         "/v1.0/users/delta",
+		"/v1.0/users/$COUNT":                                          "/v1.0/users/$count",
+		"/v1.0/calls/GetCalls(kind='o''b',FROMDATE=2024-01-31T00:00)": "/v1.0/calls/getCalls(fromDate=2024-01-31T00%3A00,kind='o''b')",
+		"/v1.0/things/ownedBy(user='" + token + "')/items":            "/v1.0/things/ownedBy(user='REVEALED')/items",
+		"/v1.0/things/ownedBy(user=" + token + ")/items":              "/v1.0/things/ownedBy(user=REVEALED)/items",
+	} {
+		route, denial := s.Route("GET", parseTarget(t, target))
+		if denial != nil {
+			t.Errorf("%s: %+v", target, denial)
+			continue
+		}
+		path := func(revealed string) string {
+			return string(route.AppendPath(nil, func(i int) string {
+				if route.Params[i].Reversible {
+					return revealed
+				}
+				return route.Params[i].Value
+			}))
+		}
+		if got := path("REVEALED"); got != want {
+			t.Errorf("%s: %s, want %s", target, got, want)
+		}
+		if len(route.Params) != 1 || !route.Params[0].Reversible {
+			continue
+		}
+		for _, revealed := range []string{"", "a)", "(a", "a/b", "..", "$x"} {
+			if got := path(revealed); got != "" {
+				t.Errorf("%s: %q gives %s", target, revealed, got)
+			}
+		}
+		// Without quotes, a revealed value must not end its argument.
+		for _, revealed := range []string{"a,b=1", "a'b", "a b"} {
+			if got := path(revealed); (got != "") != route.Params[0].Quoted {
+				t.Errorf("%s: %q gives %s", target, revealed, got)
+			}
+		}
 	}
 }
 

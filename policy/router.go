@@ -10,15 +10,19 @@ import (
 )
 
 // router finds the endpoint of a path: a tree with one level for each segment.
-// At each level a literal comes before a parameter.
+// At each level a literal comes before a function, and that before a parameter.
 type router struct {
 	root     *routeNode
 	refusals []refusal
+	// namespaces are those that a function's name may be qualified with, in lower
+	// case, each with a dot after it.
+	namespaces []string
 }
 
 type routeNode struct {
-	literals map[string]*routeNode // by text in lower case
-	param    *routeNode
+	literals  map[string]*routeNode // by key
+	functions map[string]*routeNode // by key
+	param     *routeNode
 	// endpoints end here, by method.
 	endpoints map[string]*endpoint
 }
@@ -34,8 +38,11 @@ type refusal struct {
 
 // newRouter builds the tree and reports endpoints between which it would have to
 // guess. Where two connectors serve exactly the same, the first by name does.
-func (p *problems) newRouter(c *compiled, endpoints []*endpoint, refusals []refusal) *router {
+func (p *problems) newRouter(c *compiled, endpoints []*endpoint, refusals []refusal, namespaces []string) *router {
 	r := &router{root: &routeNode{}, refusals: refusals}
+	for _, name := range namespaces {
+		r.namespaces = append(r.namespaces, foldASCII(name)+".")
+	}
 	slices.SortStableFunc(r.refusals, func(a, b refusal) int { // the longest first
 		return cmp.Or(cmp.Compare(len(b.prefix), len(a.prefix)), cmp.Compare(a.connector, b.connector))
 	})
@@ -53,20 +60,16 @@ func (p *problems) newRouter(c *compiled, endpoints []*endpoint, refusals []refu
 
 func (n *routeNode) add(e *endpoint) {
 	for _, s := range e.template {
-		var next *routeNode
-		if s.param {
-			if n.param == nil {
-				n.param = &routeNode{}
-			}
-			next = n.param
-		} else {
-			text := foldASCII(s.text)
-			if next = n.literals[text]; next == nil {
-				next = &routeNode{}
-				if n.literals == nil {
-					n.literals = map[string]*routeNode{}
-				}
-				n.literals[text] = next
+		next := n.below(s)
+		if next == nil {
+			next = &routeNode{}
+			switch s.kind {
+			case parameter:
+				n.param = next
+			case function:
+				put(&n.functions, s.key(), next)
+			default:
+				put(&n.literals, s.key(), next)
 			}
 		}
 		n = next
@@ -81,24 +84,43 @@ func (n *routeNode) add(e *endpoint) {
 	}
 }
 
+func put(m *map[string]*routeNode, key string, n *routeNode) {
+	if *m == nil {
+		*m = map[string]*routeNode{}
+	}
+	(*m)[key] = n
+}
+
+// below is the node of a segment of a template, or nil.
+func (n *routeNode) below(s templateSegment) *routeNode {
+	switch s.kind {
+	case parameter:
+		return n.param
+	case function:
+		return n.functions[s.key()]
+	}
+	return n.literals[s.key()]
+}
+
 // conflict says why one request could match both endpoints with neither being
 // the more literal one, or "".
 func conflict(a, b *endpoint) string {
 	if len(a.template) != len(b.template) || len(a.template) == 0 { // a bad path has no template
 		return ""
 	}
-	var aMore, bMore bool
+	var aMore, bMore, mixed bool
 	for i, s := range a.template {
 		t := b.template[i]
 		switch {
-		case !s.param && !t.param:
-			if foldASCII(s.text) != foldASCII(t.text) {
-				return ""
-			}
-		case !s.param:
-			aMore = true
-		case !t.param:
+		case s.kind == parameter && t.kind == parameter:
+		case s.kind == parameter:
 			bMore = true
+		case t.kind == parameter:
+			aMore = true
+		case s.kind != t.kind && strings.TrimSuffix(s.key(), "()") == strings.TrimSuffix(t.key(), "()"):
+			mixed = true // delta is a call of delta() too
+		case s.kind != t.kind || s.key() != t.key():
+			return ""
 		}
 	}
 	switch {
@@ -106,6 +128,8 @@ func conflict(a, b *endpoint) string {
 		return "the path is neither more nor less literal than that of"
 	case aMore || bMore:
 		return ""
+	case mixed:
+		return "the path has a segment as a literal and as a function, with"
 	case !slices.ContainsFunc(a.info.Methods, func(m string) bool { return slices.Contains(b.info.Methods, m) }):
 		return ""
 	case a.info.Connector != b.info.Connector && a.source.Compare(b.source) == 0:
@@ -114,23 +138,53 @@ func conflict(a, b *endpoint) string {
 	return "the same path and method as"
 }
 
-// find returns the node where the segments end, the most literal one.
-func (n *routeNode) find(segments []odata.Segment) *routeNode {
+// find returns the node where the segments end, the most literal one, or nil.
+func (r *router) find(n *routeNode, segments []odata.Segment) *routeNode {
 	if len(segments) == 0 {
 		if n.endpoints == nil {
 			return nil
 		}
 		return n
 	}
-	if next := n.literals[foldASCII(segments[0].Value)]; next != nil {
-		if found := next.find(segments[1:]); found != nil {
-			return found
+	s, rest := segments[0], segments[1:]
+	if !s.Call {
+		if next := n.literals[foldASCII(s.Value)]; next != nil {
+			if found := r.find(next, rest); found != nil {
+				return found
+			}
 		}
 	}
-	if n.param == nil {
+	if n.functions != nil {
+		if next := n.functions[r.callKey(s)]; next != nil {
+			if found := r.find(next, rest); found != nil {
+				return found
+			}
+		}
+	}
+	if n.param == nil || s.Call {
 		return nil
 	}
-	return n.param.find(segments[1:])
+	return r.find(n.param, rest)
+}
+
+// callKey is the key of the function that a segment calls: delta, delta(),
+// f(b=1,a=2), also with a namespace. An unquoted key, users(1), has none.
+func (r *router) callKey(s odata.Segment) string {
+	name := foldASCII(s.Value)
+	for _, namespace := range r.namespaces {
+		if unqualified, ok := strings.CutPrefix(name, namespace); ok && !strings.Contains(unqualified, ".") {
+			name = unqualified
+			break
+		}
+	}
+	names := make([]string, len(s.Arguments))
+	for i, a := range s.Arguments {
+		if a.Name == "" {
+			return ""
+		}
+		names[i] = a.Name
+	}
+	return callKey(name, names)
 }
 
 // refused returns the refusal whose prefix the path has, or nil.
@@ -148,175 +202,7 @@ func (t template) isPrefixOf(segments []odata.Segment) bool {
 		return false
 	}
 	for i, s := range t {
-		if !s.param && foldASCII(segments[i].Value) != foldASCII(s.text) {
-			return false
-		}
-	}
-	return true
-}
-
-// Route is a request's way to an endpoint. The zero Route leads nowhere.
-type Route struct {
-	// Connector and Endpoint are the ids that the policy gave.
-	Connector, Endpoint string
-	// Params are the path parameters, in the order of the path.
-	Params []Param
-
-	endpoint *endpoint
-}
-
-// Param is a path parameter.
-type Param struct {
-	Name string
-	// Value is what the client sent, decoded once. For a reversible parameter it
-	// is a token, p~… or p~…@domain, to be revealed before the path is built.
-	Value string
-	// Segment is the index into Target.Segments.
-	Segment int
-	// Reversible says that Value is a token.
-	Reversible bool
-}
-
-// Denial says why a request has no route.
-type Denial struct {
-	// Code is stable: path_not_allowed, method_not_allowed, id_not_pseudonymous,
-	// id_not_allowed, or what the policy's refusal says.
-	Code    string
-	Reasons []string
-	// Connector and Endpoint are set as far as they are known.
-	Connector, Endpoint string
-	// Message is the policy's own sentence for the client, or "".
-	Message string
-}
-
-// Route finds the endpoint of a request: by path, the most literal one, then by
-// method. It returns either a route or a denial.
-func (s *Snapshot) Route(method string, t odata.Target) (Route, *Denial) {
-	e, denial := s.match(method, t)
-	if denial != nil {
-		return Route{}, denial
-	}
-	route := Route{Connector: e.info.Connector, Endpoint: e.info.ID, endpoint: e}
-	for i, segment := range e.template {
-		if !segment.param {
-			continue
-		}
-		p := Param{Name: segment.text, Value: t.Segments[i].Value, Segment: i, Reversible: e.reversible[segment.text]}
-		if p.Reversible && !isToken(p.Value) {
-			return Route{}, &Denial{Code: "id_not_pseudonymous", Reasons: []string{"id_not_pseudonymous:" + p.Name}, Connector: route.Connector, Endpoint: route.Endpoint}
-		}
-		if !p.Reversible && !safeSegment(p.Value) {
-			return Route{}, &Denial{Code: "id_not_allowed", Reasons: []string{"id_not_allowed:" + p.Name}, Connector: route.Connector, Endpoint: route.Endpoint}
-		}
-		route.Params = append(route.Params, p)
-	}
-	return route, nil
-}
-
-func (s *Snapshot) match(method string, t odata.Target) (*endpoint, *Denial) {
-	var node *routeNode
-	if len(t.Segments) > 0 {
-		node = s.router.root.find(t.Segments)
-	}
-	if node == nil {
-		if r := s.router.refused(t.Segments); r != nil {
-			return nil, &Denial{Code: r.code, Reasons: []string{r.code}, Connector: r.connector, Message: r.message}
-		}
-		return nil, &Denial{Code: "path_not_allowed", Reasons: []string{"path_not_allowed"}}
-	}
-	if e := node.endpoints[method]; e != nil {
-		return e, nil
-	}
-	denial := &Denial{Code: "method_not_allowed", Reasons: []string{"method_not_allowed"}}
-	for _, e := range node.endpoints {
-		if denial.Endpoint == "" || e.info.ID < denial.Endpoint {
-			denial.Connector, denial.Endpoint = e.info.Connector, e.info.ID
-		}
-	}
-	return nil, denial
-}
-
-// SameEndpoint tells whether a link of the upstream, with plain ids in it, leads
-// to that endpoint: a page link must not lead to another one.
-func (s *Snapshot) SameEndpoint(connector, id string, t odata.Target) bool {
-	if len(t.Segments) == 0 {
-		return false
-	}
-	node := s.router.root.find(t.Segments)
-	if node == nil {
-		return false
-	}
-	for _, e := range node.endpoints {
-		if e.info.Connector == connector && e.info.ID == id {
-			return true
-		}
-	}
-	return false
-}
-
-// isToken tells the form of a reversible token: p~, base64url of a hash and at
-// least one block, and a domain or none. Whether it is genuine shows when it is
-// revealed.
-func isToken(value string) bool {
-	body, ok := strings.CutPrefix(value, "p~")
-	if !ok {
-		return false
-	}
-	body, domain, hasDomain := strings.Cut(body, "@")
-	if len(body) < 43 || hasDomain && domain == "" {
-		return false
-	}
-	for i := 0; i < len(body); i++ {
-		if c := body[i]; !isAlnum(c) && c != '-' && c != '_' {
-			return false
-		}
-	}
-	for i := 0; i < len(domain); i++ {
-		if c := domain[i]; !isAlnum(c) && strings.IndexByte(".-~_", c) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func isAlnum(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-// AppendPath appends the path for the upstream: the literals as the policy
-// spells them, and for each parameter what value returns for its index in
-// Params, encoded afresh. It returns nil if a revealed value cannot be a path
-// segment (empty, a dot segment, with a slash, backslash or control character in
-// it, or of a form that names no id): such a request must be denied.
-func (r Route) AppendPath(dst []byte, value func(i int) string) []byte {
-	if r.endpoint == nil {
-		return nil
-	}
-	param := 0
-	for _, segment := range r.endpoint.template {
-		dst = append(dst, '/')
-		if !segment.param {
-			dst = append(dst, segment.text...)
-			continue
-		}
-		v := value(param)
-		param++
-		if !safeSegment(v) {
-			return nil
-		}
-		dst = odata.AppendSegment(dst, v)
-	}
-	return dst
-}
-
-// safeSegment refuses what a server may read as something else than an id, also
-// when it is encoded.
-func safeSegment(v string) bool {
-	if strings.Trim(v, ". ") == "" || v[0] == '$' {
-		return false
-	}
-	for i := 0; i < len(v); i++ {
-		if v[i] < 0x20 || v[i] == 0x7f || strings.IndexByte(`/\;()`, v[i]) >= 0 {
+		if s.kind != parameter && foldASCII(segments[i].Value) != foldASCII(s.text) {
 			return false
 		}
 	}

@@ -46,6 +46,9 @@ type EndpointInfo struct {
 	Query  []QueryInfo
 	// Headers are the request headers that are forwarded, as the policy spells them.
 	Headers []string
+	// Media are the media types of a successful response. Empty means JSON;
+	// text/plain is one whole number.
+	Media []string
 	// Permissions are those of the connector.
 	Permissions []string
 	// ServedBy is the connector that answers where two serve the same; empty if
@@ -96,7 +99,7 @@ func (s *sources) activate(ctx context.Context) (*Snapshot, error) {
 	c.checkLate(&p, a.options, a.connectorNames(), a.endpointIDs())
 	a.selectConnectors(s.serve)
 	snapshot := &Snapshot{responseHeaders: a.headers, connectors: a.connectors, endpoints: a.endpoints}
-	snapshot.router = p.newRouter(c, a.endpoints, a.refusals)
+	snapshot.router = p.newRouter(c, a.endpoints, a.refusals, a.namespaces)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -182,11 +185,7 @@ func (s *Snapshot) AllowsResponseHeader(name string) bool { return s.responseHea
 func (r *router) server(e *endpoint) *endpoint {
 	n := r.root
 	for _, s := range e.template {
-		if s.param {
-			n = n.param
-		} else {
-			n = n.literals[foldASCII(s.text)]
-		}
+		n = n.below(s)
 	}
 	return n.endpoints[e.info.Methods[0]]
 }

@@ -8,35 +8,52 @@ import (
 	"github.com/graphveil/graphveil/policy/odata"
 )
 
-// template is the path of an endpoint: literal segments, and parameters that
-// fill whole segments.
+// template is the path of an endpoint.
 type template []templateSegment
 
+// segmentKind is what a segment of a template matches.
+type segmentKind uint8
+
+const (
+	// literal matches its text, without regard to case.
+	literal segmentKind = iota
+	// parameter matches any segment but a call.
+	parameter
+	// function matches a call with exactly its arguments. One without arguments
+	// matches its bare name too.
+	function
+)
+
 type templateSegment struct {
-	// text is the literal as spelled, or the name of the parameter.
-	text  string
-	param bool
+	kind segmentKind
+	// text is the literal or the function's name as spelled, or the name of the
+	// parameter.
+	text string
+	// arguments are a function's, as spelled.
+	arguments []templateArgument
 }
 
-// parseTemplate reads /v1.0/users/{user}/messages.
+// templateArgument is name={param}.
+type templateArgument struct{ name, param string }
+
+// parseTemplate reads /v1.0/users/{user}/messages, /v1.0/users/delta() and
+// /v1.0/f(from={from},to={to}).
 func parseTemplate(path string) (template, error) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("the path must begin with a slash")
 	}
 	var t template
 	for _, text := range strings.Split(path[1:], "/") {
-		name, isParam := strings.CutPrefix(text, "{")
-		name, closed := strings.CutSuffix(name, "}")
-		switch {
-		case isParam && closed && plainName(name):
-			if slices.ContainsFunc(t, func(s templateSegment) bool { return s.param && s.text == name }) {
-				return nil, fmt.Errorf("the parameter {%s} is there twice", name)
-			}
-			t = append(t, templateSegment{name, true})
-		case strings.ContainsAny(text, "{}"):
-			return nil, fmt.Errorf("a parameter must be a whole segment, as {name}: %q", text)
-		default:
-			t = append(t, templateSegment{text, false})
+		s, err := parseTemplateSegment(text)
+		if err != nil {
+			return nil, err
+		}
+		t = append(t, s)
+	}
+	names := t.params()
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("the parameter {%s} is there twice", name)
 		}
 	}
 	// Whatever a request with this very path would be refused for is wrong here
@@ -52,30 +69,106 @@ func parseTemplate(path string) (template, error) {
 		return nil, fmt.Errorf("keys are segments of their own: users/{user}, not users('{user}')")
 	}
 	for i, s := range t {
-		if !s.param && target.Segments[i].Value != s.text {
+		if s.kind != parameter && target.Segments[i].Value != s.text {
 			return nil, fmt.Errorf("write %q without percent-encoding", s.text)
 		}
 	}
 	return t, nil
 }
 
+func parseTemplateSegment(text string) (templateSegment, error) {
+	if name, ok := braced(text); ok {
+		return templateSegment{kind: parameter, text: name}, nil
+	}
+	name, inner, isCall := strings.Cut(text, "(")
+	inner, closed := strings.CutSuffix(inner, ")")
+	if isCall && closed && !strings.HasPrefix(inner, "'") {
+		if strings.Contains(name, ".") {
+			return templateSegment{}, fmt.Errorf("write the function %q without its namespace", text)
+		}
+		s := templateSegment{kind: function, text: name}
+		if inner == "" {
+			return s, nil
+		}
+		for _, argument := range strings.Split(inner, ",") {
+			name, value, _ := strings.Cut(argument, "=")
+			param, ok := braced(value)
+			if !ok || !plainName(name) {
+				return templateSegment{}, fmt.Errorf("an argument must be name={parameter}: %q", text)
+			}
+			s.arguments = append(s.arguments, templateArgument{name, param})
+		}
+		return s, nil
+	}
+	if strings.ContainsAny(text, "{}") && !isCall {
+		return templateSegment{}, fmt.Errorf("a parameter must be a whole segment, as {name}: %q", text)
+	}
+	return templateSegment{text: text}, nil
+}
+
+// braced reads {name}.
+func braced(text string) (name string, ok bool) {
+	name, opened := strings.CutPrefix(text, "{")
+	name, closed := strings.CutSuffix(name, "}")
+	return name, opened && closed && plainName(name)
+}
+
+// params are the names of the parameters, in the order of the path.
+func (t template) params() []string {
+	var names []string
+	for _, s := range t {
+		if s.kind == parameter {
+			names = append(names, s.text)
+		}
+		for _, a := range s.arguments {
+			names = append(names, a.param)
+		}
+	}
+	return names
+}
+
+// key is what a literal or a function is found by.
+func (s templateSegment) key() string {
+	if s.kind == literal {
+		return foldASCII(s.text)
+	}
+	names := make([]string, len(s.arguments))
+	for i, a := range s.arguments {
+		names[i] = foldASCII(a.name)
+	}
+	return callKey(foldASCII(s.text), names)
+}
+
+// callKey is the key of a function by its name and its arguments' names, all in
+// lower case.
+func callKey(name string, arguments []string) string {
+	slices.Sort(arguments)
+	return name + "(" + strings.Join(arguments, ",") + ")"
+}
+
 // example is the template with its parameters' names for values.
 func (t template) example() string {
-	var b strings.Builder
-	for _, s := range t {
-		b.WriteString("/" + s.text)
-	}
-	return b.String()
+	return strings.NewReplacer("{", "", "}", "").Replace(t.String())
 }
 
 // String is the path as the policy has it.
 func (t template) String() string {
 	var b strings.Builder
 	for _, s := range t {
-		if s.param {
-			b.WriteString("/{" + s.text + "}")
-		} else {
+		switch s.kind {
+		case literal:
 			b.WriteString("/" + s.text)
+		case parameter:
+			b.WriteString("/{" + s.text + "}")
+		case function:
+			b.WriteString("/" + s.text + "(")
+			for i, a := range s.arguments {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				b.WriteString(a.name + "={" + a.param + "}")
+			}
+			b.WriteByte(')')
 		}
 	}
 	return b.String()

@@ -24,10 +24,16 @@ type Target struct {
 }
 
 // Segment is one path segment. The key form users('x') is two segments, so that
-// it equals users/x.
+// it equals users/x. A call, delta() or f(a=1), is one; so is an alternate key,
+// users(mail='x'), which is written alike.
 type Segment struct {
-	// Value is decoded once, for a key with doubled quotes undone too.
+	// Value is decoded once, for a key with doubled quotes undone too. Of a call it
+	// is the name.
 	Value string
+	// Call says that parentheses follow the name, with Arguments in the order
+	// given, each name once.
+	Call      bool
+	Arguments []Argument
 }
 
 // Option is one query option.
@@ -52,7 +58,12 @@ func (t Target) Option(name string) (Option, bool) {
 func (t Target) Path() string {
 	var dst []byte
 	for _, s := range t.Segments {
-		dst = AppendSegment(append(dst, '/'), s.Value)
+		dst = append(dst, '/')
+		if s.Call {
+			dst = AppendCall(dst, s.Value, s.Arguments)
+		} else {
+			dst = AppendSegment(dst, s.Value)
+		}
 	}
 	return string(dst)
 }
@@ -63,7 +74,8 @@ func (t Target) Path() string {
 // The path is split first and each segment decoded once. Refused as ambiguous:
 // empty and dot segments, encoded "/" "\" ";" and NUL, raw "\" and ";", control
 // characters, what is not UTF-8 (overlong forms included), invalid escapes,
-// double encoding, a fragment, parentheses that are neither a key nor balanced.
+// double encoding, a fragment, parentheses that are neither a key nor a call at the
+// end of a segment, an argument twice.
 //
 // The query is split on "&" only, and a raw ";" is refused because some servers
 // split there too. Names are decoded once, lose one leading "$", and are
@@ -146,7 +158,7 @@ func parsePath(path string) ([]Segment, error) {
 	}
 }
 
-// appendSegments appends one raw segment: as itself, or as name and key.
+// appendSegments appends one raw segment: as itself, as name and key, or as a call.
 func appendSegments(dst []Segment, raw string, offset int) ([]Segment, error) {
 	value, err := decode(raw, offset, inPath)
 	if err != nil {
@@ -162,34 +174,36 @@ func appendSegments(dst []Segment, raw string, offset int) ([]Segment, error) {
 		}
 		return append(dst, Segment{Value: value}), nil
 	}
-	name, inner := raw[:open], raw[open+1:]
-	if name == "" || !strings.HasSuffix(inner, ")") {
+	rawName, inner := raw[:open], raw[open+1:]
+	if rawName == "" || !strings.HasSuffix(inner, ")") {
 		return nil, ambiguous(offset+open, "parenthesis that is not closed at the end of its segment")
 	}
 	inner = inner[:len(inner)-1]
+	name, err := decode(rawName, offset, inPath)
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsAny(name, "()'") {
+		return nil, ambiguous(offset, "quote or parenthesis before a key")
+	}
+	if err := checkSegment(name, offset); err != nil {
+		return nil, err
+	}
 	key, isKey, err := quotedKey(inner, offset+open+1)
 	if err != nil {
 		return nil, err
 	}
-	if !isKey {
-		// An alternate key or a function call: one segment, which only a
-		// template with the very same text matches.
-		return append(dst, Segment{Value: value}), nil
+	if isKey {
+		if err := checkSegment(key, offset+open); err != nil {
+			return nil, err
+		}
+		return append(dst, Segment{Value: name}, Segment{Value: key}), nil
 	}
-	if err := checkSegment(key, offset+open); err != nil {
-		return nil, err
-	}
-	nameValue, err := decode(name, offset, inPath)
+	arguments, err := parseArguments(inner, offset+open+1)
 	if err != nil {
 		return nil, err
 	}
-	if strings.ContainsAny(nameValue, "()'") {
-		return nil, ambiguous(offset, "quote or parenthesis before a key")
-	}
-	if err := checkSegment(nameValue, offset); err != nil {
-		return nil, err
-	}
-	return append(dst, Segment{Value: nameValue}, Segment{Value: key}), nil
+	return append(dst, Segment{Value: name, Call: true, Arguments: arguments}), nil
 }
 
 // quotedKey reads 'x' with doubled quotes undone. A quote may come encoded (%27);
@@ -205,16 +219,8 @@ func quotedKey(inner string, offset int) (key string, ok bool, err error) {
 	if inner[len(inner)-1] != '\'' {
 		return "", false, ambiguous(offset, "key without its closing quote")
 	}
-	body := inner[1 : len(inner)-1]
-	if strings.Contains(body, "%27") {
-		return "", false, ambiguous(offset, "encoded quote in a key")
-	}
-	undoubled := strings.ReplaceAll(body, "''", "\x00")
-	if strings.ContainsRune(undoubled, '\'') {
-		return "", false, ambiguous(offset, "single quote in a key")
-	}
-	value, err := decode(strings.ReplaceAll(undoubled, "\x00", "'"), offset, inPath)
-	return value, true, err
+	key, err = undouble(inner[1:len(inner)-1], offset)
+	return key, true, err
 }
 
 // checkSegment refuses decoded segments that a server may resolve away.

@@ -24,7 +24,13 @@ func TestParseTargetPath(t *testing.T) {
 		{"/v1.0/users/a%23EXT%23@y.com", segments("v1.0", "users", "a#EXT#@y.com")},
 		{"/v1.0/users/a%20b", segments("v1.0", "users", "a b")},
 		{"/v1.0/users/a+b@y.com", segments("v1.0", "users", "a+b@y.com")},
-		{"/v1.0/users(userPrincipalName='x')", segments("v1.0", "users(userPrincipalName='x')")},
+		{"/v1.0/users(userPrincipalName='x')", segments("v1.0", "users(userprincipalname='x')")},
+		{"/v1.0/users(1)", segments("v1.0", "users(1)")},
+		{"/v1.0/f(a=1,B='x')", segments("v1.0", "f(a=1,b='x')")},
+		{"/v1.0/f(a='x,b=''y''=z')/h", segments("v1.0", "f(a='x,b=''y''=z')", "h")},
+		{"/v1.0/f(from=2024-01-31T00%3A00:00Z,to=2024-02-01T00:00:00+01:00)", segments("v1.0", "f(from=2024-01-31T00:00:00Z,to=2024-02-01T00:00:00+01:00)")},
+		{"/v1.0/f(token=YWJj%3D=)", segments("v1.0", "f(token=YWJj==)")},
+		{"/v1.0/%66(a='x%20y%2C%25')", segments("v1.0", "f(a='x y,%')")},
 		{"/v1.0/users/delta()", segments("v1.0", "users", "delta()")},
 		{"/v1.0/users/microsoft.graph.delta", segments("v1.0", "users", "microsoft.graph.delta")},
 		{"/v1.0/users/$count", segments("v1.0", "users", "$count")},
@@ -39,7 +45,7 @@ func TestParseTargetPath(t *testing.T) {
 		}
 		var values []string
 		for _, s := range got.Segments {
-			values = append(values, s.Value)
+			values = append(values, s.String())
 		}
 		if !reflect.DeepEqual(values, test.want) {
 			t.Errorf("%s: segments %q, want %q", test.target, values, test.want)
@@ -114,6 +120,24 @@ func TestParseTargetRefuses(t *testing.T) {
 		{"encoded quote in key", "/v1.0/users('a%27b')", CodeAmbiguous},
 		{"encoded parenthesis", "/v1.0/users%28'x'%29", CodeAmbiguous},
 		{"closing parenthesis", "/v1.0/users)", CodeAmbiguous},
+		{"argument twice", "/v1.0/f(a=1,a=2)", CodeAmbiguous},
+		{"argument twice, other case", "/v1.0/f(a=1,A='2')", CodeAmbiguous},
+		{"argument without a name", "/v1.0/f(a=1,2)", CodeAmbiguous},
+		{"argument with an empty name", "/v1.0/f(=1)", CodeAmbiguous},
+		{"encoded name of an argument", "/v1.0/f(%61=1)", CodeAmbiguous},
+		{"empty argument", "/v1.0/f(a=)", CodeAmbiguous},
+		{"argument after a comma missing", "/v1.0/f(a=1,)", CodeAmbiguous},
+		{"encoded comma in an argument", "/v1.0/f(a=1%2Cb=2)", CodeAmbiguous},
+		{"encoded quote of an argument", "/v1.0/f(a=%27x%27)", CodeAmbiguous},
+		{"encoded quote in an argument", "/v1.0/f(a='x%27,b=%271')", CodeAmbiguous},
+		{"encoded parenthesis in an argument", "/v1.0/f(a=1%29)", CodeAmbiguous},
+		{"nested call", "/v1.0/f(a=g(1))", CodeAmbiguous},
+		{"argument not closed", "/v1.0/f(a='x)", CodeAmbiguous},
+		{"text after an argument", "/v1.0/f(a='x'y)", CodeAmbiguous},
+		{"space between arguments", "/v1.0/f(a=1,%20b=2)", CodeAmbiguous},
+		{"slash in an argument", "/v1.0/f(a='x%2Fy')", CodeAmbiguous},
+		{"double encoding in an argument", "/v1.0/f(a='%2527')", CodeAmbiguous},
+		{"two calls", "/v1.0/f()()", CodeAmbiguous},
 		{"slash in key", "/v1.0/users('a/b')", CodeAmbiguous},
 		{"encoded slash in key", "/v1.0/users('a%2Fb')", CodeAmbiguous},
 		{"semicolon splits the query", "/v1.0/users?$top=1;$expand=x", CodeAmbiguous},
@@ -214,6 +238,10 @@ func TestTargetErrorHoldsNoValue(t *testing.T) {
 }
 
 func TestAppend(t *testing.T) {
+	call := AppendCall(nil, "f", []Argument{{"From", "2024-01-31T00:00:00+01:00", false}, {"b", "o'b, (c)=/;%日", true}})
+	if want := "f(From=2024-01-31T00%3A00%3A00%2B01%3A00,b='o''b%2C%20%28c%29%3D%2F%3B%25%E6%97%A5')"; string(call) != want {
+		t.Errorf("call %s, want %s", call, want)
+	}
 	if got := string(AppendSegment(nil, "a/b c#?%;日'()$&+:")); got != "a%2Fb%20c%23%3F%25%3B%E6%97%A5%27%28%29%24%26%2B%3A" {
 		t.Errorf("segment %s", got)
 	}
@@ -228,7 +256,7 @@ func TestAppend(t *testing.T) {
 func FuzzParseTarget(f *testing.F) {
 	for _, seed := range []string{
 		"/v1.0/users('x')/messages?$select=id&%24top=5", "/v1.0/users/a%23EXT%23@y.com?$filter=a+eq+'b%2Bc'",
-		"/v1.0/users(userPrincipalName='x')", "/a//b", "/a/%2e%2e", "/a?x=%2525", "/a?$$x", "/v1.0/users('o''b')", "/a?;",
+		"/v1.0/users(userPrincipalName='x')", "/f(a=1,b='o''b')", "/a//b", "/a/%2e%2e", "/a?x=%2525", "/a?$$x", "/v1.0/users('o''b')", "/a?;",
 	} {
 		f.Add(seed)
 	}
@@ -239,8 +267,8 @@ func FuzzParseTarget(f *testing.F) {
 		}
 		path := got.Path()
 		for _, s := range got.Segments {
-			if strings.ContainsAny(s.Value, "()") {
-				return // a call: only ever forwarded by a template's own text
+			if !s.Call && strings.ContainsAny(s.Value, "()") {
+				return // a key that only its quotes make one; never forwarded
 			}
 		}
 		dst := append([]byte(path), '?')
@@ -254,7 +282,7 @@ func FuzzParseTarget(f *testing.F) {
 			}
 			t.Fatalf("%q: accepted, but its canonical form %q is not: %v", target, dst, err)
 		}
-		if again.Path() != path || len(again.Options) != len(got.Options) {
+		if again.Path() != path || !reflect.DeepEqual(again.Segments, got.Segments) || len(again.Options) != len(got.Options) {
 			t.Fatalf("%q: %q differs", target, dst)
 		}
 		for i := range got.Options {

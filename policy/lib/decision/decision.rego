@@ -104,8 +104,22 @@ reasons contains reason if some reason in data.graphveil.custom.deny
 # title: reserved_segments
 # description: |
 #   Path segments that name a function or a part of a collection where an id could
-#   stand: `/users/delta` is no user.
-reserved_segments := {"delta", "me"}
+#   stand: `/users/delta` is no user. In lower case.
+reserved_segments := {
+	"delta",
+	"getallmessages",
+	"getallrecordings",
+	"getallretainedmessages",
+	"getalltranscripts",
+	"me",
+}
+
+# METADATA
+# title: namespaces
+# description: |
+#   What clients may write before the name of a function: Graph's own SDKs send
+#   `/users/microsoft.graph.delta()` for `/users/delta`.
+namespaces := {"microsoft.graph", "microsoft.graph.callRecords"}
 
 _endpoint := data.graphveil.endpoints[input.endpoint.connector][input.endpoint.id]
 
@@ -173,11 +187,18 @@ _parameter_allowed(rule, name) if {
 
 _parameter_allowed(rule, name) if lower(input.endpoint.params[name]) in rule.values
 
-_parameter_allowed(rule, name) if regex.match(rule.pattern, input.endpoint.params[name])
+_parameter_allowed(rule, name) if {
+	value := input.endpoint.params[name]
+	regex.match(rule.pattern, value)
+	_is_id(value)
+}
 
 _parameter_allowed(rule, name) if {
 	rule.keep
-	value := input.endpoint.params[name]
+	_is_id(input.endpoint.params[name])
+}
+
+_is_id(value) if {
 	not lower(value) in reserved_segments
 	not regex.match(`(?i)^\$|[()]|^microsoft\.graph\.`, value)
 }

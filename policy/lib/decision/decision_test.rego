@@ -91,6 +91,15 @@ test_parameter if {
 	reasons({"op": "remove", "path": "/endpoint/params/message"}) == {"id_not_allowed:message"}
 }
 
+test_functions_are_no_ids_whatever_the_pattern if {
+	any_id := json.patch(endpoint, [replace("/params/message/pattern", "^.*$")])
+	every name in ["delta", "GetAllMessages", "$count", "microsoft.graph.delta"] {
+		decision := graphveil.decision with input as json.patch(good, [param("message", name)])
+			with data.graphveil.endpoints as {"c": {"e": any_id}}
+		decision.reasons == {"id_not_allowed:message"}
+	}
+}
+
 test_functions_are_no_ids if {
 	every name in ["delta", "Delta", "me", "$count", "$ref", "delta()", "microsoft.graph.delta", "Microsoft.Graph.user", "f(x='y')"] {
 		reasons(param("folder", name)) == {"id_not_allowed:folder"}
@@ -98,8 +107,13 @@ test_functions_are_no_ids if {
 }
 
 test_reserved_segments if {
-	graphveil.reserved_segments == {"delta", "me"}
+	every name in graphveil.reserved_segments {
+		name == lower(name)
+	}
+	count({"delta", "me"} - graphveil.reserved_segments) == 0
 }
+
+test_namespaces if "microsoft.graph" in graphveil.namespaces
 
 test_option_that_is_not_listed if {
 	reasons(query({"search": "x"})) == {"query_not_allowed:$search"}
