@@ -12,14 +12,14 @@ type Count struct {
 	// Kept values passed as they were, or were null or blank and had nothing to
 	// hide. An object or array that the plan descends into is kept.
 	Kept uint64
-	// Dropped values were removed because the plan says so, or became null
-	// because a match found nothing in them.
+	// Dropped values were removed because the plan says so, became null because a
+	// match found nothing in them, or were reduced by steps to a part or a digest.
 	Dropped uint64
 	// Pseudonymized values were replaced by a token or a sealed link, whole or
 	// in part.
 	Pseudonymized uint64
-	// Mistyped values were removed because they had another type than the plan
-	// expects.
+	// Mistyped values were removed, or became null, because they had another type
+	// than the plan expects.
 	Mistyped uint64
 	// Unknown members of the object at this position were removed because the
 	// plan does not name them.

@@ -12,6 +12,9 @@
 // Limits. An escaped surrogate without its partner (\ud800) is let through: real
 // mail previews have them, cut in the middle of an emoji.
 //
+// Only steps that search with regular expressions allocate, for each string in
+// which they find something.
+//
 // The output is compact. Kept strings, numbers and member names are copied byte
 // for byte, so an escape stays as it was spelled; white space is removed.
 //
@@ -21,7 +24,8 @@
 //     nothing of plans; number.go, blank.go and escape.go convert text.
 //   - state: frame.go and names.go hold what is open, output.go what goes out.
 //   - use: rewrite.go walks the grammar, rewrite_token.go carries a token over
-//     chunks, rewrite_value.go carries out the plan.
+//     chunks, rewrite_value.go carries out the plan; run.go puts a value through
+//     steps, which are in phrases.go, patterns.go and types.go; digest.go counts.
 //
 // # What jsonparser does here
 //

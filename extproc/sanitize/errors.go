@@ -28,6 +28,8 @@ const (
 	// is dropped or has another type than the plan says. An empty body would be
 	// no JSON, so this is an error and not a short success.
 	CodeRootDropped = "root_dropped"
+	// CodeMistyped: a value has a type for which the plan refuses the whole body.
+	CodeMistyped = "mistyped"
 	// CodeNoPlan: the Rewriter has no plan with a root, or no Tokens: it was not
 	// Reset, or it is finished.
 	CodeNoPlan = "no_plan"

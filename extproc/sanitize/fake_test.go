@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -27,14 +28,21 @@ func (f *fakeTokens) AppendPseudonym(dst, value []byte) []byte { return f.append
 
 func (f *fakeTokens) AppendReversible(dst, value []byte) []byte { return f.append(dst, "p~", value) }
 
-func (f *fakeTokens) AppendJSON(dst, value []byte, original bool) []byte {
+func (f *fakeTokens) AppendJSON(dst, value []byte, original, reversible bool) []byte {
 	dst = f.append(append(dst, `{"hash":"`...), "", value)
 	if original {
 		dst = append(dst, `","original":"`...)
 		dst = appendEscaped(dst, value)
 	}
+	if reversible {
+		dst = f.append(append(dst, `","reversible":"`...), "p~", value)
+	}
 	return append(dst, `"}`...)
 }
+
+func (f *fakeTokens) AppendHash(dst, value []byte) []byte { return f.append(dst, "h~", value) }
+
+func (f *fakeTokens) AppendTokenized(dst, value []byte) []byte { return f.append(dst, "r~", value) }
 
 var fakeUpstream = []byte("https://graph.example/")
 
@@ -64,20 +72,78 @@ type fields map[string]*plan.Node
 
 func nObject(f fields) *plan.Node { return &plan.Node{Op: plan.Object, Object: plan.NewFields(f)} }
 
-// newPlan numbers the positions of a tree of nodes, each of which must be in it
-// once.
+// nAny makes a node that keeps whatever there is.
+func nAny() *plan.Node {
+	n := &plan.Node{Op: plan.Any, Object: plan.NewFields(nil)}
+	n.Items, n.Object.Rest = n, n
+	return n
+}
+
+func nOpen(f fields, rest *plan.Node) *plan.Node {
+	n := nObject(f)
+	n.Object.Rest = rest
+	return n
+}
+
+func nRun(steps ...plan.Step) *plan.Node { return &plan.Node{Op: plan.Run, Steps: steps} }
+
+func nDo(do plan.StepOp) *plan.Node { return nRun(plan.Step{Do: do}) }
+
+func nPhrases(list ...string) *plan.Node {
+	return nRun(plan.Step{Do: plan.StepPhrases, Phrases: list})
+}
+
+func nPatterns(do plan.StepOp, patterns ...string) *plan.Node {
+	s := plan.Step{Do: do}
+	for _, p := range patterns {
+		s.Patterns = append(s.Patterns, regexp.MustCompile(p))
+	}
+	return nRun(s)
+}
+
+// nTokens splits at a delimiter, or not if it is empty.
+func nTokens(delimiter string, patterns ...string) *plan.Node {
+	n := nPatterns(plan.StepTokens, patterns...)
+	if delimiter != "" {
+		n.Steps[0].Delimiter = regexp.MustCompile(delimiter)
+	}
+	return n
+}
+
+func nDigest(n *plan.Node) *plan.Node {
+	n.Digest = &plan.Digest{}
+	return n
+}
+
+func nFall(f plan.Fallback, n *plan.Node) *plan.Node {
+	n.Mistyped = f
+	return n
+}
+
+func nCompact(n *plan.Node) *plan.Node {
+	n.Compact = true
+	return n
+}
+
+// newPlan numbers the positions of a graph of nodes. A node that leads back to
+// itself is numbered once.
 func newPlan(root *plan.Node) *plan.Plan {
 	p := &plan.Plan{Root: root}
+	seen := map[*plan.Node]bool{}
 	var number func(n *plan.Node, pointer string)
 	number = func(n *plan.Node, pointer string) {
-		if n == nil {
+		if n == nil || seen[n] {
 			return
 		}
+		seen[n] = true
 		n.Pointer = len(p.Pointers)
 		p.Pointers = append(p.Pointers, pointer)
 		number(n.Items, pointer+"/*")
 		for _, f := range n.Object.All() {
 			number(f.Node, pointer+"/"+f.Name)
+		}
+		if n.Object != nil {
+			number(n.Object.Rest, pointer+"/(rest)")
 		}
 	}
 	number(root, "")

@@ -15,6 +15,8 @@ type frame struct {
 	index int
 	// items decides the elements of a live array.
 	items *plan.Node
+	// compact: the array has no null.
+	compact bool
 	// fields are what a live object knows.
 	fields *plan.Fields
 	// field is the current member of an object, nil if it is unknown.
@@ -26,6 +28,11 @@ type frame struct {
 	// seen is where this object's bits begin in Rewriter.seen: one for each of
 	// fields, set when that member was read.
 	seen int
+	// digests is where this object's digests begin in Rewriter.digests.
+	digests int
+	// plus: the name of a member that is not unknown begins with "+", so this object
+	// gets no digests: one of the same name may be among its members.
+	plus bool
 }
 
 // top is the innermost frame. There must be one.
@@ -35,6 +42,7 @@ func (r *Rewriter) top() *frame { return &r.stack[len(r.stack)-1] }
 func (r *Rewriter) push(f frame) {
 	f.names = r.names.mark()
 	f.seen = len(r.seen)
+	f.digests = len(r.digests)
 	for n := len(f.fields.All()); n > 0; n -= 64 {
 		r.seen = append(r.seen, 0)
 	}
@@ -46,6 +54,7 @@ func (r *Rewriter) pop() {
 	f := r.top()
 	r.names.forget(f.names)
 	r.seen = r.seen[:f.seen]
+	r.digests = r.digests[:f.digests]
 	r.stack = r.stack[:len(r.stack)-1]
 }
 

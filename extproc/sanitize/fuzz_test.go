@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +68,9 @@ func randomNode(rng *rand.Rand, t *tree) *plan.Node {
 			return nArray(randomNode(rng, t.items[rng.IntN(len(t.items))]))
 		}
 	}
+	if rng.IntN(2) == 0 {
+		return randomNew(rng, t)
+	}
 	return []func() *plan.Node{
 		nKeep, nKeep, nKeep, nDrop, nHash, nHash, nBack, nJSON, nOriginal, nLink,
 		func() *plan.Node { return nMatch(smtp) },
@@ -74,6 +78,89 @@ func randomNode(rng *rand.Rand, t *tree) *plan.Node {
 		func() *plan.Node { return nArray(nil) },
 		func() *plan.Node { return nil },
 	}[rng.IntN(14)]()
+}
+
+// randomLetter makes an expression of which a random text often holds a match.
+func randomLetter(rng *rand.Rand, text string) string {
+	if text == "" || rng.IntN(3) == 0 {
+		return "[a-f]"
+	}
+	runes := []rune(text)
+	return regexp.QuoteMeta(string(runes[rng.IntN(len(runes))]))
+}
+
+// randomWords makes phrases of which some are in a text.
+func randomWords(rng *rand.Rand, text string) []string {
+	words := []string{"a", "Prep", "focus time", "1"}
+	runes := []rune(text)
+	for range min(3, len(runes)) {
+		from := rng.IntN(len(runes))
+		word := string(runes[from : from+1+rng.IntN(min(6, len(runes)-from))])
+		words = append(words, word, strings.ToUpper(word))
+	}
+	return words
+}
+
+// randomStep makes a step that often does something to a value.
+func randomStep(rng *rand.Rand, t *tree) plan.Step {
+	patterns := func() []*regexp.Regexp {
+		return []*regexp.Regexp{regexp.MustCompile(randomLetter(rng, t.text)), regexp.MustCompile(randomLetter(rng, t.text) + "+")}
+	}
+	switch rng.IntN(12) {
+	case 0:
+		return plan.Step{Do: plan.StepPhrases, Phrases: randomWords(rng, t.text)}
+	case 1:
+		return plan.Step{Do: plan.StepRemove, Patterns: patterns()}
+	case 2:
+		return plan.Step{Do: plan.StepOnly, Patterns: patterns()}
+	case 3:
+		s := plan.Step{Do: plan.StepTokens, Patterns: append(patterns(), regexp.MustCompile(".*"+randomLetter(rng, t.text)+".*"))}
+		if rng.IntN(3) > 0 {
+			s.Delimiter = regexp.MustCompile(randomLetter(rng, t.text) + "+")
+		}
+		return s
+	case 4:
+		group := regexp.MustCompile("(?s).*?(" + randomLetter(rng, t.text) + "+).*")
+		return plan.Step{Do: plan.StepTokenizeMatch, Patterns: []*regexp.Regexp{group}}
+	case 5:
+		return plan.Step{Do: plan.StepMatch, Match: &smtp}
+	case 6, 7:
+		return plan.Step{Do: []plan.StepOp{plan.StepString, plan.StepInteger, plan.StepNumber, plan.StepBoolean, plan.StepNull, plan.StepScalar}[rng.IntN(6)]}
+	}
+	return plan.Step{Do: []plan.StepOp{plan.StepDrop, plan.StepPseudonym, plan.StepReversible, plan.StepJSONPseudonym, plan.StepJSONOriginal, plan.StepJSONReversible,
+		plan.StepJSONOriginalReversible, plan.StepHash, plan.StepTokenize, plan.StepDigest, plan.StepDigest, plan.StepRefuse}[rng.IntN(12)]}
+}
+
+// randomNew makes a node of the operations that go beyond one value at a time.
+func randomNew(rng *rand.Rand, t *tree) *plan.Node {
+	var n *plan.Node
+	switch kind := rng.IntN(6); {
+	case kind == 0:
+		n = nAny()
+	case kind == 1 && t.kind == '{':
+		n = nOpen(fields{"not there": nKeep()}, []func() *plan.Node{nAny, nKeep, nHash}[rng.IntN(3)]())
+		if len(t.members) > 0 {
+			m := t.members[rng.IntN(len(t.members))]
+			n = nOpen(fields{m.name: randomNode(rng, m.value)}, n.Object.Rest)
+		}
+	case kind <= 2 && t.kind == '[' && len(t.items) > 0:
+		n = nCompact(nArray(randomNode(rng, t.items[rng.IntN(len(t.items))])))
+	case kind == 3:
+		n = nKeep()
+	default:
+		n = nRun(randomStep(rng, t))
+		for rng.IntN(2) == 0 {
+			n.Steps = append(n.Steps, randomStep(rng, t))
+		}
+		if rng.IntN(2) == 0 {
+			any := nAny()
+			n.Object, n.Items = any.Object, any
+		}
+	}
+	if rng.IntN(3) == 0 {
+		nDigest(n)
+	}
+	return nFall([]plan.Fallback{plan.FallDrop, plan.FallNull, plan.FallNull, plan.FallRefuse}[rng.IntN(4)], n)
 }
 
 // randomPlan makes a plan that often fits a body.
@@ -156,7 +243,13 @@ func checkOracle(t *testing.T, p *plan.Plan, body []byte, d delivery) {
 		}
 		return
 	}
-	want := in.edit(p.Root)
+	want, refused := in.editRoot(p.Root)
+	if refused {
+		if d.err == nil || d.err.Code != CodeMistyped {
+			t.Fatalf("%q should be refused, got %q, %v", body, d.out, d.err)
+		}
+		return
+	}
 	if want == nil {
 		if d.err == nil || d.err.Code != CodeRootDropped {
 			t.Fatalf("root of %q should be dropped, got %q, %v", body, d.out, d.err)

@@ -129,41 +129,37 @@ func (t *tree) edit(n *plan.Node) *tree {
 	switch n.Op {
 	case plan.Keep:
 		if t.kind == '{' || t.kind == '[' {
-			return nil
+			return wrong(n)
 		}
 		return t
+	case plan.Any:
+		switch {
+		case t.kind == '{' && n.Object != nil:
+			return t.editObject(n)
+		case t.kind == '[' && n.Items != nil:
+			return t.editArray(n)
+		case t.kind == '{', t.kind == '[':
+			return wrong(n)
+		}
+		return t
+	case plan.Run:
+		return t.editRun(n)
 	case plan.Object:
-		if t.kind == 'n' {
+		switch t.kind {
+		case 'n':
 			return t
+		case '{':
+			return t.editObject(n)
 		}
-		if t.kind != '{' {
-			return nil
-		}
-		out := &tree{kind: '{'}
-		for _, m := range t.members {
-			f := n.Object.Lookup([]byte(m.name))
-			if f == nil {
-				continue
-			}
-			if v := m.value.edit(f.Node); v != nil {
-				out.members = append(out.members, member{m.name, v})
-			}
-		}
-		return out
+		return wrong(n)
 	case plan.Array:
-		if t.kind == 'n' {
+		switch t.kind {
+		case 'n':
 			return t
+		case '[':
+			return t.editArray(n)
 		}
-		if t.kind != '[' {
-			return nil
-		}
-		out := &tree{kind: '['}
-		for _, item := range t.items {
-			if v := item.edit(n.Items); v != nil {
-				out.items = append(out.items, v)
-			}
-		}
-		return out
+		return wrong(n)
 	case plan.Link:
 		if t.kind == 'n' {
 			return t
@@ -171,21 +167,16 @@ func (t *tree) edit(n *plan.Node) *tree {
 		if made, ok := fake.AppendLink(nil, []byte(t.text)); ok && t.kind == '"' {
 			return &tree{kind: '"', text: string(made)}
 		}
-		return nil
+		return wrong(n)
 	case plan.MatchReplace:
 		if t.kind == 'n' {
 			return t
 		}
 		if t.kind != '"' {
-			return nil
+			return wrong(n)
 		}
 		// The oracle knows prefixes and pseudonyms only.
-		prefix := n.Match.Prefix
-		n := len(prefix)
-		if len(t.text) < n || !asciiEqualFold(t.text[:n], prefix) || strings.Contains(t.text[n:], "\n") || javaBlank(t.text[n:]) {
-			return treeNull
-		}
-		return &tree{kind: '"', text: t.text[:n] + hash(t.text[n:])}
+		return t.matched(n.Match)
 	}
 	inJSON := n.Op == plan.JSONPseudonym || n.Op == plan.JSONPseudonymOriginal
 	var text string
@@ -200,7 +191,7 @@ func (t *tree) edit(n *plan.Node) *tree {
 	case t.kind == '0':
 		text = string(appendNumberText(nil, []byte(t.text)))
 	default:
-		return nil
+		return wrong(n)
 	}
 	var made []byte
 	switch n.Op {
@@ -209,7 +200,7 @@ func (t *tree) edit(n *plan.Node) *tree {
 	case plan.Reversible:
 		made = fake.AppendReversible(nil, []byte(text))
 	default:
-		made = fake.AppendJSON(nil, []byte(text), n.Op == plan.JSONPseudonymOriginal)
+		made = fake.AppendJSON(nil, []byte(text), n.Op == plan.JSONPseudonymOriginal, false)
 	}
 	return &tree{kind: '"', text: string(made)}
 }

@@ -1,6 +1,8 @@
 package sanitize
 
 import (
+	"regexp"
+
 	"github.com/graphveil/graphveil/policy/plan"
 )
 
@@ -14,8 +16,13 @@ type Tokens interface {
 	// AppendReversible appends the reversible token of a value.
 	AppendReversible(dst, value []byte) []byte
 	// AppendJSON appends the JSON form of a value's pseudonym, with the value
-	// itself inside if original is set.
-	AppendJSON(dst, value []byte, original bool) []byte
+	// itself inside if original is set, and its reversible token if reversible is.
+	AppendJSON(dst, value []byte, original, reversible bool) []byte
+	// AppendHash appends the hash of a value alone.
+	AppendHash(dst, value []byte) []byte
+	// AppendTokenized appends the reversible token of a value as it is, without
+	// regard to addresses.
+	AppendTokenized(dst, value []byte) []byte
 	// AppendLink appends a sealed link that stands for a URL of the upstream. It
 	// returns false if the value is none that can be sealed.
 	AppendLink(dst, url []byte) ([]byte, bool)
@@ -87,6 +94,15 @@ type Rewriter struct {
 	token token
 	// text and made hold an unescaped value and the token made of it.
 	text, made []byte
+	// pipe holds a value between two steps. No step writes into the one that it
+	// reads from.
+	pipe [2][]byte
+	// wholes are what whole made.
+	wholes map[*regexp.Regexp]*regexp.Regexp
+	// digest is that of the string under way; digests holds the members that wait
+	// for the end of their objects.
+	digest  digest
+	digests []byte
 
 	counts Counts
 }
@@ -103,6 +119,7 @@ func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 	r.tokens, r.err, r.base = t, nil, 0
 	r.stack, r.seen = r.stack[:0], r.seen[:0]
 	r.names.forget(0)
+	r.digests = r.digests[:0]
 	r.released = false
 	if p == nil || p.Root == nil || t == nil {
 		r.state, r.node = refused, nil
@@ -289,20 +306,11 @@ func (r *Rewriter) open(b []byte, i int) (int, error) {
 		return i, r.fail(CodeDepth, i)
 	}
 	f := frame{object: b[i] == '{'}
-	n := r.node
-	switch {
-	case n == nil:
-	case f.object && n.Op == plan.Object:
-		f.live, f.fields, f.pointer = true, n.Object, n.Pointer
-	case !f.object && n.Op == plan.Array:
-		f.live, f.items = true, n.Items
-	default:
-		r.drop(n)
-	}
-	if f.live {
-		r.counts.at(n).Kept++
-		r.prefix()
-		r.out.span(i, i+1)
+	if n := r.node; n != nil {
+		if err := r.enter(&f, n, b[i], i); err != nil {
+			r.state = atValue
+			return i, err
+		}
 	}
 	r.push(f)
 	r.node = f.items
@@ -313,9 +321,52 @@ func (r *Rewriter) open(b []byte, i int) (int, error) {
 	return i + 1, nil
 }
 
+// enter carries out the plan on the object or array that begins at index i of the
+// chunk: f comes to life if the plan descends into it.
+func (r *Rewriter) enter(f *frame, n *plan.Node, kind byte, i int) error {
+	switch {
+	case n.Op == plan.Object && f.object, n.Op == plan.Array && !f.object:
+		f.live = true
+	case n.Op == plan.Run:
+		v := small{kind: kind}
+		switch r.run(n.Steps, &v) {
+		case gone:
+			r.counts.at(n).Dropped++
+			return nil
+		case refuse:
+			return r.failAt(CodeMistyped, r.base+int64(i))
+		}
+		if v.kind != kind {
+			r.emit(n, &v, nil)
+			return nil
+		}
+		fallthrough
+	case n.Op == plan.Any:
+		f.live = f.object && n.Object != nil || !f.object && n.Items != nil
+	}
+	switch {
+	case f.live:
+	case n.Op == plan.Run:
+		return r.mistyped(n, r.base+int64(i))
+	default:
+		return r.drop(n, r.base+int64(i))
+	}
+	f.pointer = n.Pointer
+	if f.object {
+		f.fields = n.Object
+	} else {
+		f.items, f.compact = n.Items, n.Compact
+	}
+	r.counts.at(n).Kept++
+	r.prefix()
+	r.out.span(i, i+1)
+	return nil
+}
+
 // close reads the closing bracket at b[i].
 func (r *Rewriter) close(b []byte, i int) (int, error) {
-	if r.top().live {
+	if f := r.top(); f.live {
+		r.outDigests(f)
 		r.out.span(i, i+1)
 	}
 	r.pop()

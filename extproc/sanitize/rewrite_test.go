@@ -12,7 +12,7 @@ import (
 func hash(v string) string { return string(new(fakeTokens).AppendPseudonym(nil, []byte(v))) }
 func back(v string) string { return string(new(fakeTokens).AppendReversible(nil, []byte(v))) }
 func jsonForm(v string, original bool) string {
-	return quote(string(new(fakeTokens).AppendJSON(nil, []byte(v), original)))
+	return quote(string(new(fakeTokens).AppendJSON(nil, []byte(v), original, false)))
 }
 func link(v string) string {
 	made, ok := new(fakeTokens).AppendLink(nil, []byte(v))

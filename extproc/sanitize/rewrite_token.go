@@ -26,7 +26,9 @@ type token struct {
 	partial   []byte
 	escaped   bool
 	treatment treatment
-	number    numberState
+	// digest: the string gets one.
+	digest bool
+	number numberState
 	// literal is the word, of which the first matched bytes were read.
 	literal string
 	matched int
@@ -59,21 +61,29 @@ func (r *Rewriter) beginString(b []byte, i int) (int, error) {
 	t := &r.token
 	t.at = r.base + int64(i)
 	t.treatment = treatString(r.node)
+	if t.digest = r.node != nil && r.node.Digest != nil && len(r.stack) > 0 && r.top().object; t.digest {
+		r.digest = digest{}
+		r.digest.raw(b[i+1 : end])
+	}
 	switch {
 	case t.treatment == decide && end-(i+1) > r.limits.String:
 		return i, r.fail(CodeLimit, i)
 	case why == scanEnd:
+		err := error(nil)
 		switch t.treatment {
 		case skip:
-			r.drop(r.node)
+			err = r.drop(r.node, t.at)
 		case keep:
 			r.counts.at(r.node).Kept++
 			r.prefix()
 			r.out.span(i, end+1)
 		default:
-			r.decideString(b[i+1:end], escaped)
+			err = r.decideString(b[i:end+1], escaped)
 		}
-		return end + 1, r.done(end + 1)
+		if err != nil {
+			return i, err
+		}
+		return end + 1, r.stringDone(end + 1)
 	case why != scanMore:
 		return i, r.failString(why, end)
 	}
@@ -203,6 +213,9 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 		if i, whole, err = r.completePartial(b); !whole {
 			return i, err
 		}
+		if t.digest {
+			r.digest.raw(t.partial)
+		}
 		switch t.treatment {
 		case keep, decide:
 			t.held = append(t.held, t.partial...)
@@ -211,6 +224,9 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 		}
 	}
 	end, escaped, why := scanString(b, i)
+	if t.digest {
+		r.digest.raw(b[i:end])
+	}
 	if t.treatment == decide && len(t.held)-1+end-i > r.limits.String {
 		return 0, r.failAt(CodeLimit, t.at)
 	}
@@ -221,9 +237,10 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 		r.cut(b[end:], escaped)
 		return len(b), nil
 	case scanEnd:
+		err := error(nil)
 		switch t.treatment {
 		case skip:
-			r.drop(r.node)
+			err = r.drop(r.node, t.at)
 		case keep:
 			r.counts.at(r.node).Kept++
 			r.prefix()
@@ -233,12 +250,23 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 			r.counts.at(r.node).Kept++
 			r.out.span(i, end+1)
 		default:
-			t.held = append(t.held, b[i:end]...)
-			r.decideString(t.held[1:], escaped)
+			t.held = append(t.held, b[i:end+1]...)
+			err = r.decideString(t.held, escaped)
 		}
-		return end + 1, r.done(end + 1)
+		if err != nil {
+			return 0, err
+		}
+		return end + 1, r.stringDone(end + 1)
 	}
 	return 0, r.failString(why, end)
+}
+
+// stringDone ends a string before index i of the chunk.
+func (r *Rewriter) stringDone(i int) error {
+	if r.token.digest {
+		r.addDigest()
+	}
+	return r.done(i)
 }
 
 func (r *Rewriter) failString(why scanned, i int) error {
@@ -271,6 +299,7 @@ func (r *Rewriter) beginNumber(b []byte, i int) (int, error) {
 func (r *Rewriter) beginLiteral(b []byte, i int, literal string) (int, error) {
 	r.state = inLiteral
 	t := &r.token
+	t.at = r.base + int64(i)
 	t.literal = literal
 	if len(b)-i >= len(literal) && string(b[i:i+len(literal)]) == literal {
 		return i + len(literal), r.literalDone(i, i+len(literal))

@@ -19,12 +19,14 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 	if f.index++; f.index > r.limits.Members {
 		return r.failAt(CodeLimit, r.token.at)
 	}
+	plus := len(name) > 0 && name[0] == '+'
 	if f.live {
 		if field := f.fields.Lookup(name); field != nil {
 			f.field, r.node = field, field.Node
 			if !r.see(f, field) {
 				return r.failAt(CodeDuplicateKey, r.token.at)
 			}
+			f.plus = f.plus || plus
 			return nil
 		}
 	}
@@ -34,9 +36,17 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 	if r.names.room() > r.limits.Names {
 		return r.failAt(CodeLimit, r.token.at)
 	}
-	if f.live {
-		r.counts.unknown(f.pointer, name)
+	if !f.live {
+		return nil
 	}
+	if f.fields != nil {
+		r.node = f.fields.Rest
+	}
+	if r.node == nil {
+		r.counts.unknown(f.pointer, name)
+		return nil
+	}
+	f.plus = f.plus || plus
 	return nil
 }
 
@@ -74,17 +84,55 @@ func (r *Rewriter) prefix() {
 	r.out.mark(':', r.colon)
 }
 
-// drop counts a value that is not output: because the plan says so, or because
-// its type is not what the plan expects. A nil node is one that the plan does
-// not know; that was counted when its name was read.
-func (r *Rewriter) drop(n *plan.Node) {
+// drop counts a value that is not output, and whose first byte is at an offset:
+// because the plan says so, or because its type is not what the plan expects. A
+// nil node is one that the plan does not know; that was counted when its name was
+// read.
+func (r *Rewriter) drop(n *plan.Node, at int64) error {
 	switch {
 	case n == nil:
-	case plan.Drop < n.Op && n.Op <= plan.Array:
-		r.counts.at(n).Mistyped++
-	default:
+	case n.Op == plan.Drop, n.Op == plan.Run, n.Op > plan.Choose:
 		r.counts.at(n).Dropped++
+	default:
+		return r.mistyped(n, at)
 	}
+	return nil
+}
+
+// mistyped does what the plan says of a value of the wrong type.
+func (r *Rewriter) mistyped(n *plan.Node, at int64) error {
+	r.counts.at(n).Mistyped++
+	switch n.Mistyped {
+	case plan.FallNull:
+		r.outNull()
+	case plan.FallRefuse:
+		return r.failAt(CodeMistyped, at)
+	}
+	return nil
+}
+
+// compact reports whether the value is an element of an array that holds no null.
+func (r *Rewriter) compact() bool {
+	return len(r.stack) > 0 && r.top().compact
+}
+
+// outNull outputs null where it has a place.
+func (r *Rewriter) outNull() {
+	if !r.compact() {
+		r.prefix()
+		r.out.text("null")
+	}
+}
+
+// keptNull counts and outputs a null of the body that the plan lets pass.
+func (r *Rewriter) keptNull(n *plan.Node) {
+	if r.compact() {
+		r.counts.at(n).Dropped++
+		return
+	}
+	r.counts.at(n).Kept++
+	r.prefix()
+	r.out.text("null")
 }
 
 // treatString says what happens to a string.
@@ -93,8 +141,13 @@ func treatString(n *plan.Node) treatment {
 		return skip
 	}
 	switch n.Op {
-	case plan.Keep:
+	case plan.Keep, plan.Any:
 		return keep
+	case plan.Run:
+		if len(n.Steps) > 0 && n.Steps[0].Do == plan.StepDrop {
+			return skip
+		}
+		return decide
 	case plan.Pseudonym, plan.Reversible, plan.JSONPseudonym, plan.JSONPseudonymOriginal, plan.MatchReplace, plan.Link:
 		return decide
 	}
@@ -102,37 +155,41 @@ func treatString(n *plan.Node) treatment {
 }
 
 // decideString carries out the plan on a string whose bytes, between its quotes,
-// were read.
-func (r *Rewriter) decideString(raw []byte, escaped bool) {
-	text := raw
+// were read. raw has its quotes around it.
+func (r *Rewriter) decideString(raw []byte, escaped bool) error {
+	text := raw[1 : len(raw)-1]
 	if escaped {
-		text, r.text = unescaped(raw, r.text)
+		text, r.text = unescaped(text, r.text)
 	}
 	n := r.node
 	switch n.Op {
+	case plan.Run:
+		v := small{kind: '"', text: text}
+		return r.ran(n, &v, raw, r.token.at)
 	case plan.Link:
 		link, ok := r.tokens.AppendLink(r.made[:0], text)
 		r.made = link
 		if !ok {
-			r.drop(n)
-			return
+			return r.mistyped(n, r.token.at)
 		}
 		r.replace(n)
 	case plan.MatchReplace:
-		if !r.match(n.Match, text) {
+		made, ok := r.match(r.made[:0], n.Match, text)
+		r.made = made
+		if !ok {
 			r.counts.at(n).Dropped++
-			r.prefix()
-			r.out.text("null")
-			return
+			r.outNull()
+			return nil
 		}
 		r.replace(n)
 	default:
 		if blank(text) {
 			r.null(n)
-			return
+			return nil
 		}
 		r.pseudonymize(n, text)
 	}
+	return nil
 }
 
 // pseudonymize outputs the token of a text.
@@ -143,9 +200,9 @@ func (r *Rewriter) pseudonymize(n *plan.Node, text []byte) {
 	case plan.Reversible:
 		r.made = r.tokens.AppendReversible(r.made[:0], text)
 	case plan.JSONPseudonym:
-		r.made = r.tokens.AppendJSON(r.made[:0], text, false)
+		r.made = r.tokens.AppendJSON(r.made[:0], text, false, false)
 	case plan.JSONPseudonymOriginal:
-		r.made = r.tokens.AppendJSON(r.made[:0], text, true)
+		r.made = r.tokens.AppendJSON(r.made[:0], text, true, false)
 	}
 	r.replace(n)
 }
@@ -160,33 +217,30 @@ func (r *Rewriter) replace(n *plan.Node) {
 // null outputs what stands for null and for a blank string that would be
 // pseudonymized.
 func (r *Rewriter) null(n *plan.Node) {
-	r.counts.at(n).Kept++
-	r.prefix()
 	if n.Op == plan.JSONPseudonym || n.Op == plan.JSONPseudonymOriginal {
+		r.counts.at(n).Kept++
+		r.prefix()
 		r.out.text(`"null"`)
 		return
 	}
-	r.out.text("null")
+	r.keptNull(n)
 }
 
-// match puts text into made with the parts that m finds pseudonymized. It
-// returns false if there was none.
-func (r *Rewriter) match(m *plan.Match, text []byte) bool {
-	r.made = r.made[:0]
+// match appends text with the parts that m finds pseudonymized. It returns false
+// if there was none.
+func (r *Rewriter) match(dst []byte, m *plan.Match, text []byte) ([]byte, bool) {
 	if m == nil || m.Then != plan.Pseudonym && m.Then != plan.Reversible {
-		return false
+		return dst, false
 	}
 	if m.Prefix != "" {
 		n := len(m.Prefix)
 		if !hasPrefixFold(text, m.Prefix) || bytes.IndexByte(text[n:], '\n') >= 0 || blank(text[n:]) {
-			return false
+			return dst, false
 		}
-		r.made = append(r.made, text[:n]...)
-		r.appendPart(m, text[n:])
-		return true
+		return r.appendPart(append(dst, text[:n]...), m, text[n:]), true
 	}
 	if m.Regexp == nil {
-		return false
+		return dst, false
 	}
 	group := 0
 	if m.Regexp.NumSubexp() > 0 {
@@ -198,51 +252,37 @@ func (r *Rewriter) match(m *plan.Match, text []byte) bool {
 		if from < 0 || blank(text[from:to]) {
 			continue
 		}
-		r.made = append(r.made, text[done:from]...)
-		r.appendPart(m, text[from:to])
+		dst = r.appendPart(append(dst, text[done:from]...), m, text[from:to])
 		done = to
 	}
 	if done == 0 {
-		return false
+		return dst, false
 	}
-	r.made = append(r.made, text[done:]...)
-	return true
+	return append(dst, text[done:]...), true
 }
 
-// appendPart appends the token of a part to made.
-func (r *Rewriter) appendPart(m *plan.Match, part []byte) {
+// appendPart appends the token of a part.
+func (r *Rewriter) appendPart(dst []byte, m *plan.Match, part []byte) []byte {
 	if m.Then == plan.Reversible {
-		r.made = r.tokens.AppendReversible(r.made, part)
-		return
+		return r.tokens.AppendReversible(dst, part)
 	}
-	r.made = r.tokens.AppendPseudonym(r.made, part)
+	return r.tokens.AppendPseudonym(dst, part)
 }
 
 // hasPrefixFold reports whether text begins with the lower-case prefix, without
 // regard to ASCII case.
 func hasPrefixFold(text []byte, prefix string) bool {
-	if len(text) < len(prefix) {
-		return false
-	}
-	for i := range len(prefix) {
-		c := text[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != prefix[i] {
-			return false
-		}
-	}
-	return true
+	return len(text) >= len(prefix) && equalFold(text, prefix)
 }
 
 // numberDone carries out the plan on a number that ends before index to of the
 // chunk and begins at from, or in an earlier chunk if from is -1.
 func (r *Rewriter) numberDone(number []byte, from, to int) error {
 	n := r.node
+	err := error(nil)
 	switch {
 	case n == nil:
-	case n.Op == plan.Keep:
+	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.counts.at(n).Kept++
 		r.prefix()
 		if from >= 0 {
@@ -253,8 +293,14 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 	case n.Op == plan.Pseudonym, n.Op == plan.Reversible, n.Op == plan.JSONPseudonym, n.Op == plan.JSONPseudonymOriginal:
 		r.text = appendNumberText(r.text[:0], number)
 		r.pseudonymize(n, r.text)
+	case n.Op == plan.Run:
+		v := small{kind: '0', text: number}
+		err = r.ran(n, &v, number, r.token.at)
 	default:
-		r.drop(n)
+		err = r.drop(n, r.token.at)
+	}
+	if err != nil {
+		return err
 	}
 	return r.done(to)
 }
@@ -263,10 +309,17 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 // index to of the chunk and begins at from, or in an earlier chunk if from is -1.
 func (r *Rewriter) literalDone(from, to int) error {
 	n := r.node
+	err := error(nil)
 	isNull := r.token.literal == "null"
 	switch {
 	case n == nil:
-	case n.Op == plan.Keep, isNull && (n.Op == plan.Object || n.Op == plan.Array):
+	case n.Op == plan.Run:
+		r.text = append(r.text[:0], r.token.literal...)
+		v := small{kind: r.text[0], text: r.text}
+		err = r.ran(n, &v, r.text, r.token.at)
+	case isNull && n.Op != plan.Drop && n.Op < plan.Run:
+		r.null(n)
+	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.counts.at(n).Kept++
 		r.prefix()
 		if from >= 0 {
@@ -274,10 +327,11 @@ func (r *Rewriter) literalDone(from, to int) error {
 		} else {
 			r.out.text(r.token.literal)
 		}
-	case isNull && plan.Drop < n.Op && n.Op <= plan.Array:
-		r.null(n)
 	default:
-		r.drop(n)
+		err = r.drop(n, r.token.at)
+	}
+	if err != nil {
+		return err
 	}
 	return r.done(to)
 }
