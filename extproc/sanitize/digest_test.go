@@ -72,7 +72,7 @@ func TestDigestPlace(t *testing.T) {
 		{"of the upstream, closed", closed, `{"body":"a","+body:textDigest":1}`, `{"+body:textDigest":` + one + `}`},
 		{"of the upstream, open", open, `{"body":"a","+body:textDigest":{"length":9}}`, `{"+body:textDigest":{"length":9}}`},
 		{"of the upstream, before", open, `{"+body:textDigest":1,"body":"a"}`, `{"+body:textDigest":1}`},
-		{"of the upstream, elsewhere", open, `{"body":"a","object":{"+t:textDigest":1,"u":"z"}}`, `{"object":{"u":"z"},"+body:textDigest":` + one + `}`},
+		{"of the upstream, elsewhere", open, `{"body":"a","rest":{"+t:textDigest":1,"u":"z"}}`, `{"rest":{"+t:textDigest":1,"u":"z"},"+body:textDigest":` + one + `}`},
 	} {
 		r := New(Limits{})
 		p := newPlan(nArray(tt.node))
