@@ -248,6 +248,9 @@ func (d *documents) anything(p schemaProperty, o canaryOrigin) string {
 		}
 		return d.number(o) + ".5"
 	case 1:
+		if p.Ref != "" && !p.Collection { // an object is right there
+			return d.number(inside)
+		}
 		return fmt.Sprintf(`{"id":%s,"displayName":{"x":%s}}`, quote(d.text(inside)), quote(d.text(inside)))
 	case 2:
 		return fmt.Sprintf(`[[%s],{"mail":%s},[%s]]`, quote(d.text(inside)), quote(d.text(inside)), d.number(inside))

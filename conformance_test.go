@@ -25,6 +25,8 @@ var psoxyVariants = map[string]struct {
 	"outlook-mail":                      {"outlook_mail", map[string]string{"ids": "clear"}},
 	"outlook-mail_no-app-ids":           {"outlook_mail", nil},
 	"outlook-mail_no-app-ids_no-groups": {"outlook_mail", map[string]string{"groups": "off"}},
+	"msft-onedrive":                     {"onedrive", map[string]string{"ids": "clear"}},
+	"msft-onedrive_no-app-ids":          {"onedrive", nil},
 }
 
 // Whatever leaves here leaves Psoxy too, with the same value; whatever Psoxy
@@ -74,7 +76,7 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 			looser(t, d.ID, "", decodeJSON(t, out), decodeJSON(t, d.Psoxy.Body))
 		}
 	}
-	if err := lines.Err(); err != nil || documents != 45 || sanitized < 15 {
+	if err := lines.Err(); err != nil || documents != 55 || sanitized < 25 {
 		t.Errorf("%d documents, %d sanitized, %v", documents, sanitized, err)
 	}
 }

@@ -13,6 +13,7 @@ schema := {
 	"groups": ["on", "off"],
 	"encoding": ["token", "json"],
 	"level": ["standard", "strict"],
+	"versions": ["psoxy", "all"],
 }
 
 # METADATA
@@ -41,6 +42,14 @@ encoding := _value("encoding")
 #   `standard` keeps what tells about the organisation (names of groups, offices,
 #   departments, time zones); `strict` drops that too.
 level := _value("level")
+
+# METADATA
+# title: versions
+# description: |
+#   `psoxy` serves each endpoint on the version of Graph on which Psoxy's rules have
+#   it; `all` also serves Copilot interactions on v1.0 and activities of drives on
+#   beta.
+versions := _value("versions")
 
 _value(name) := object.get(_settings, name, schema[name][0])
 

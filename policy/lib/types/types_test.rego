@@ -101,3 +101,14 @@ test_strict_drops_time_zones if {
 	settings := t.mailbox_settings with data.graphveil.settings as {"level": "strict"}
 	count({"timeZone", "language/locale", "language/displayName"} & t.clear_properties(settings)) == 0
 }
+
+test_person_id if {
+	t.person_id == {"$op": "pseudonym"}
+	t.person_id == {"$op": "keep"} with data.graphveil.settings as {"ids": "clear"}
+}
+
+test_other_identities_are_dropped if {
+	{operation | some operation in object.union(t.no_identities, t.no_identity)} == {{"$op": "drop"}}
+	not "user" in object.keys(t.no_identities)
+	not "id" in object.keys(t.no_identity)
+}
