@@ -1,7 +1,6 @@
 // Package connectors_test holds the shipped connectors, and the library they
-// are written with, against what is documented of Microsoft Graph and against
-// what Psoxy lets out. It evaluates the Rego with OPA alone; no code of the
-// policy engine takes part.
+// are written with, against what is documented of Microsoft Graph. It evaluates
+// the Rego with OPA alone; no code of the policy engine takes part.
 package connectors_test
 
 import (
@@ -192,6 +191,25 @@ func TestRego(t *testing.T) {
 			t.Errorf("%s:%d-%d: not covered", path, lines.Start.Row, lines.End.Row)
 		}
 	}
+}
+
+// connectors are the names of the connectors, which are those of their folders.
+func connectors(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	if len(names) == 0 {
+		t.Fatal("found no connector")
+	}
+	return names
 }
 
 // readShared reads a file of the folder with facts and conformance data that
