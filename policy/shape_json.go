@@ -39,7 +39,7 @@ func (s *shapes) digest(shape ast.Object, pointer string, at position, in holder
 		return nil
 	}
 	switch then.Get(ast.InternedTerm(opKey)).Value {
-	case ast.String("digest"), ast.String("select"), ast.String("open"), ast.String("any"), ast.String("schema"):
+	case ast.String("digest"), ast.String("select"), ast.String("open"), ast.String("any"), ast.String("schema"), ast.String("rules"):
 		s.add(at.key("then").error("shape_error", "a digest is that of a string: then must be an operation on a scalar, this is "+describe(then), "shape.drop adds the digest and drops the string"))
 		return nil
 	}

@@ -42,6 +42,7 @@ var operations = map[string]map[string]bool{
 	"open":   {"shape": true, "rest": true},
 	"any":    {},
 	"schema": {"shape": true},
+	"rules":  {"shape": true, "rules": true},
 }
 
 // operation compiles {"$op": name, ...} where it stands for a value.
@@ -53,6 +54,8 @@ func (s *shapes) operation(shape ast.Object, pointer string, at position, in hol
 	switch name {
 	case "digest":
 		return s.digest(shape, pointer, at, in)
+	case "rules":
+		return s.rules(shape, at, in)
 	case "schema":
 		return s.responseSchema(shape, pointer, at, in)
 	}
