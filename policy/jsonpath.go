@@ -8,13 +8,13 @@ import (
 
 // jsonPath is a path of Jayway's JSONPath in the forms of which psoxy-compat
 // section 2.1 says what they find. It is never empty.
-type jsonPath []segment
+type jsonPath []pathSegment
 
-// segment is one step of a path.
-type segment struct {
+// pathSegment is one step of a path.
+type pathSegment struct {
 	// scan: the step is made from the value and from everything below it.
 	scan bool
-	kind segmentKind
+	kind pathStep
 	// names of members. Several stand only at the end of a path; with scan an
 	// object must have them all.
 	names []string
@@ -22,11 +22,11 @@ type segment struct {
 	test pathTest
 }
 
-type segmentKind uint8
+type pathStep uint8
 
 const (
 	// byName goes to a member of an object.
-	byName segmentKind = iota
+	byName pathStep = iota
 	// byWildcard goes to all elements of an array, or all members of an object.
 	byWildcard
 	// byFilter stays at an object that passes a test, and goes from an array to
@@ -112,7 +112,7 @@ func (p *pathParser) path() (jsonPath, *pathError) {
 // last segment of the path began at start.
 func (p *pathParser) supported(path jsonPath, start int) *pathError {
 	last, before := path[len(path)-1], path[:len(path)-1]
-	scanned := slices.ContainsFunc(before, func(s segment) bool { return s.scan })
+	scanned := slices.ContainsFunc(before, func(s pathSegment) bool { return s.scan })
 	switch {
 	case len(before) > 0 && len(before[len(before)-1].names) > 1:
 		return p.errorf(start, "several names are supported at the end of a path only")
@@ -132,7 +132,7 @@ func (p *pathParser) supported(path jsonPath, start int) *pathError {
 	return nil
 }
 
-func (p *pathParser) segment() (segment, *pathError) {
+func (p *pathParser) segment() (pathSegment, *pathError) {
 	start := p.i
 	scan := p.take("..")
 	switch {
@@ -142,7 +142,7 @@ func (p *pathParser) segment() (segment, *pathError) {
 		return s, err
 	case scan:
 	case !p.take("."):
-		return segment{}, p.errorf(p.i, "expected ., .. or [")
+		return pathSegment{}, p.errorf(p.i, "expected ., .. or [")
 	case p.take("["):
 		return p.bracket(start) // $.['a'] is $['a']
 	}
@@ -153,19 +153,19 @@ func (p *pathParser) segment() (segment, *pathError) {
 	name := p.text[begin:p.i]
 	switch {
 	case name == "" && p.take("*"):
-		return segment{}, p.errorf(start, ".* is not supported; write [*]")
+		return pathSegment{}, p.errorf(start, ".* is not supported; write [*]")
 	case name == "":
-		return segment{}, p.errorf(p.i, "expected a name")
+		return pathSegment{}, p.errorf(p.i, "expected a name")
 	case p.i < len(p.text) && p.text[p.i] == '(':
-		return segment{}, p.errorf(begin, "functions are not supported")
+		return pathSegment{}, p.errorf(begin, "functions are not supported")
 	}
-	return segment{scan: scan, names: []string{name}}, nil
+	return pathSegment{scan: scan, names: []string{name}}, nil
 }
 
 // bracket reads what follows "[".
-func (p *pathParser) bracket(start int) (segment, *pathError) {
+func (p *pathParser) bracket(start int) (pathSegment, *pathError) {
 	p.space()
-	var s segment
+	var s pathSegment
 	switch {
 	case p.i == len(p.text):
 		return s, p.errorf(p.i, "[ without ]")
