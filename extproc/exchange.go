@@ -70,7 +70,6 @@ type Exchange struct {
 	snapshot *policy.Snapshot
 	phase    phase
 	decision policy.Decision
-	path     string // the client's path, without query: where sealed links lead
 	origin   string
 	binding  pseudonym.Binding
 	plan     *plan.Plan         // of the response body, nil if it has none
@@ -109,7 +108,6 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 	if !ok {
 		return Forward{}, x.refuse(&Refusal{Code: "id_not_revealed"})
 	}
-	x.path, _, _ = strings.Cut(head.Target, "?")
 	x.origin = x.gateway.origin
 	if x.origin == "" {
 		x.origin = head.Scheme + "://" + head.Authority

@@ -7,10 +7,14 @@ import (
 	"github.com/graphveil/graphveil/policy/odata"
 )
 
-// linkOption carries a sealed link. OData reserves the name for the state of
-// server-driven paging (OData 4.01 protocol, section 11.2.6.7), so clients pass it
-// back untouched.
-const linkOption = "skiptoken"
+// pageOption carries a sealed link to a page, deltaOption one to what has changed
+// since. OData reserves the names for the state of server-driven paging and of
+// change tracking (OData 4.01 protocol, sections 11.2.6.7 and 11.3), so clients pass
+// them back untouched.
+const (
+	pageOption  = "skiptoken"
+	deltaOption = "deltatoken"
+)
 
 // openedLink is a page link of the upstream that came back sealed.
 type openedLink struct {
@@ -24,7 +28,7 @@ type openedLink struct {
 func (x *Exchange) openLink(t odata.Target) (*openedLink, *Refusal) {
 	sealed := ""
 	for _, o := range t.Options {
-		if o.Name == linkOption && strings.HasPrefix(o.Value, pseudonym.SealedPrefix) {
+		if (o.Name == pageOption || o.Name == deltaOption) && strings.HasPrefix(o.Value, pseudonym.SealedPrefix) {
 			sealed = o.Value
 		}
 	}
@@ -45,29 +49,55 @@ func (x *Exchange) openLink(t odata.Target) (*openedLink, *Refusal) {
 	return &openedLink{raw: string(raw), target: target}, nil
 }
 
-// AppendLink seals an absolute URL of the upstream. The link that the client
-// gets has the path that it asked for; everything the upstream wrote, which
-// often embeds ids (graph-facts, paging), is inside the seal.
-func (t tokens) AppendLink(dst, url []byte) ([]byte, bool) {
+// AppendLink seals an absolute URL of the upstream, to whichever endpoint of the
+// connector it leads. The link that the client gets has the path by which the
+// client asks for that endpoint, with tokens for ids; everything the upstream
+// wrote, which often embeds ids (graph-facts, paging), is inside the seal, and that
+// is bound to endpoint, path and caller.
+func (t tokens) AppendLink(dst, url []byte) ([]byte, bool) { return t.appendLink(dst, url) }
+
+func (x *Exchange) appendLink(dst, url []byte) ([]byte, bool) {
 	const scheme = "https://"
 	s := string(url)
 	if len(s) < len(scheme) || !strings.EqualFold(s[:len(scheme)], scheme) {
 		return dst, false
 	}
 	host, rest, ok := strings.Cut(s[len(scheme):], "/")
-	if !ok || !strings.EqualFold(strings.TrimSuffix(host, ":443"), t.gateway.upstream) {
+	if !ok || !strings.EqualFold(strings.TrimSuffix(host, ":443"), x.gateway.upstream) {
 		return dst, false
 	}
 	target, err := odata.ParseSealed("/" + rest)
-	if err != nil || !t.snapshot.SameEndpoint(t.binding.Connector, t.binding.Endpoint, target) {
+	if err != nil {
 		return dst, false
 	}
-	n := len(dst)
-	dst = append(dst, t.origin...)
-	dst = append(dst, t.path...)
-	dst = append(dst, "?$"+linkOption+"="...)
-	dst, ok = t.gateway.links.AppendSeal(dst, []byte("/"+rest), t.binding)
+	link, ok := x.snapshot.Link(x.binding.Connector, target)
 	if !ok {
+		return dst, false
+	}
+	params := link.Route.Params
+	path := link.Route.AppendPath(nil, func(i int) string { return params[i].Value })
+	clientPath := link.Route.AppendPath(nil, func(i int) string {
+		switch value := []byte(params[i].Value); {
+		case params[i].Tokenized:
+			return string(x.gateway.codec.AppendTokenized(nil, value))
+		case params[i].Reversible:
+			return string(x.gateway.codec.AppendReversible(nil, value))
+		}
+		return params[i].Value
+	})
+	if path == nil || clientPath == nil {
+		return dst, false
+	}
+	binding := x.binding
+	binding.Endpoint, binding.Path = link.Route.Endpoint, string(path)
+	option := pageOption
+	if link.Delta {
+		option = deltaOption
+	}
+	n := len(dst)
+	dst = append(append(dst, x.origin...), clientPath...)
+	dst = append(dst, "?$"+option+"="...)
+	if dst, ok = x.gateway.links.AppendSeal(dst, []byte("/"+rest), binding); !ok {
 		return dst[:n], false
 	}
 	return dst, true

@@ -63,6 +63,40 @@ endpoints["thing"] := {
 }
 
 # METADATA
+# title: delta
+# description: Things that changed, with links into their parts.
+endpoints["delta"] := {
+	"methods": {"GET"},
+	"path": "/v1.0/things/delta()",
+	"query": {"$select": {}, "$deltatoken": {"values": {"latest"}}},
+	"response": {
+		"value": [{"id": shape.reversible, "parts@odata.nextLink": shape.link}],
+		"@odata.nextLink": shape.link,
+		"@odata.deltaLink": shape.link,
+	},
+}
+
+# METADATA
+# title: parts
+# description: The parts of a thing of some kind.
+endpoints["parts"] := {
+	"methods": {"GET"},
+	"path": "/v1.0/things/{thing}/parts/{kind}",
+	"params": {"thing": shape.tokenize, "kind": {"values": {"Small", "large"}}},
+	"response": {"value": [{"size": shape.keep}], "@odata.nextLink": shape.link},
+}
+
+# METADATA
+# title: between
+# description: Things of a time.
+endpoints["between"] := {
+	"methods": {"GET"},
+	"path": "/v1.0/things/between(from={from},owner={owner})",
+	"params": {"from": {"pattern": "[0-9-]+"}, "owner": shape.reversible},
+	"response": {"value": [{"size": shape.keep}], "@odata.nextLink": shape.link},
+}
+
+# METADATA
 # title: count
 # description: How many things there are.
 endpoints["count"] := {

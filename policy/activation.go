@@ -23,6 +23,7 @@ var (
 	responseHeadersPath = []string{"graphveil", "response", "headers"}
 	connectorsPath      = []string{"graphveil", "connectors"}
 	namespacesPath      = []string{"graphveil", "namespaces"}
+	deltaOptionsPath    = []string{"graphveil", "delta_options"}
 )
 
 // activation evaluates what does not depend on a request, once, and compiles it.
@@ -33,6 +34,7 @@ type activation struct {
 
 	options    []string
 	headers    map[string]bool
+	deltas     map[string]bool
 	namespaces []string
 	connectors []ConnectorInfo
 	endpoints  []*endpoint
@@ -47,13 +49,16 @@ func (a *activation) evaluate(ctx context.Context) error {
 		return err
 	}
 	a.store = inmem.NewFromASTObject(data)
-	a.headers = map[string]bool{}
+	a.headers, a.deltas = map[string]bool{}, map[string]bool{}
 	a.checkSettings(a.query(ctx, schemaPath))
 	if err := a.err(); err != nil { // the rest depends on the options
 		return err
 	}
 	for _, name := range a.strings(ctx, responseHeadersPath) {
 		a.headers[foldASCII(name)] = true
+	}
+	for _, name := range a.strings(ctx, deltaOptionsPath) {
+		a.deltas[name] = true
 	}
 	a.namespaces = a.strings(ctx, namespacesPath)
 	errorShape := a.query(ctx, errorShapePath)

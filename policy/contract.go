@@ -15,8 +15,11 @@ import (
 type endpoint struct {
 	info     EndpointInfo
 	template template
-	// reversible holds the parameters that come as tokens.
-	reversible map[string]bool
+	// reversible holds the parameters that come as tokens, tokenized those of them
+	// whose tokens are made without regard to addresses.
+	reversible, tokenized map[string]bool
+	// rules are those of the other parameters, for links.
+	rules map[string]paramRule
 	// options are the query options by canonical name, as the policy spells them.
 	options map[string]string
 	// headers are the request headers that go upstream, in lower case, sorted.
@@ -90,7 +93,7 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 			return nil, false
 		}
 	}
-	e = &endpoint{source: o, reversible: map[string]bool{}, options: map[string]string{}}
+	e = &endpoint{source: o, reversible: map[string]bool{}, tokenized: map[string]bool{}, rules: map[string]paramRule{}, options: map[string]string{}}
 	enabled = true
 	if t := o.Get(ast.StringTerm("enabled")); t != nil {
 		b, ok := value[ast.Boolean](k.problems, t, at.key("enabled"), "true or false")
@@ -176,8 +179,8 @@ func (k *contract) path(e *endpoint, term *ast.Term, at position) {
 	e.template, e.info.Path = t, t.String()
 }
 
-// params: each parameter of the path is an operation (keep or reversible),
-// {"values": set} or {"pattern": RE2}.
+// params: each parameter of the path is an operation (keep, reversible or
+// tokenize), {"values": set} or {"pattern": RE2}.
 func (k *contract) params(e *endpoint, term *ast.Term, at position) map[string]any {
 	rules := map[string]any{}
 	e.info.Params = map[string]string{}
@@ -204,22 +207,30 @@ func (k *contract) params(e *endpoint, term *ast.Term, at position) map[string]a
 			k.add(at.error("contract_error", "expected exactly one of an operation, values, pattern", ""))
 			continue
 		}
-		switch op := o.Get(ast.StringTerm(opKey)); {
-		case op == nil:
+		op := o.Get(ast.StringTerm(opKey))
+		if op == nil {
 			compiled := k.valueRule(o, at)
+			rule := paramRule{}
 			if values, ok := compiled["values"].([]any); ok {
 				for i := range values { // well-known names are compared without case
 					values[i] = strings.ToLower(values[i].(string))
 				}
+				rule.values = values
 			}
-			rules[name], e.info.Params[name] = compiled, describeRule(compiled)
-		case op.Value.Compare(ast.String("keep")) == 0:
+			if pattern, ok := compiled["pattern"].(string); ok {
+				rule.pattern, _ = regexp.Compile(pattern) // one that does not compile is reported
+			}
+			rules[name], e.info.Params[name], e.rules[name] = compiled, describeRule(compiled), rule
+			continue
+		}
+		switch operation, _ := op.Value.(ast.String); operation {
+		case "keep":
 			rules[name], e.info.Params[name] = map[string]any{"keep": true}, "keep"
-		case op.Value.Compare(ast.String("reversible")) == 0:
+		case "reversible", "tokenize":
 			rules[name], e.info.Params[name] = map[string]any{"reversible": true}, "reversible"
-			e.reversible[name] = true
+			e.reversible[name], e.tokenized[name] = true, operation == "tokenize"
 		default:
-			k.add(at.error("contract_error", fmt.Sprintf("a parameter cannot be %s", op), "keep and reversible can"))
+			k.add(at.error("contract_error", fmt.Sprintf("a parameter cannot be %s", op), "keep, reversible and tokenize can"))
 		}
 	}
 	return rules

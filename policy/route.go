@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/graphveil/graphveil/policy/odata"
@@ -27,8 +26,9 @@ type Param struct {
 	Segment int
 	// Quoted says that the value is an argument of a function and came in quotes.
 	Quoted bool
-	// Reversible says that Value is a token.
-	Reversible bool
+	// Reversible says that Value is a token. Tokenized says that it is one made
+	// without regard to addresses (plan.StepTokenize).
+	Reversible, Tokenized bool
 }
 
 // Denial says why a request has no route.
@@ -50,20 +50,8 @@ func (s *Snapshot) Route(method string, t odata.Target) (Route, *Denial) {
 	if denial != nil {
 		return Route{}, denial
 	}
-	route := Route{Connector: e.info.Connector, Endpoint: e.info.ID, endpoint: e}
-	for i, segment := range e.template {
-		if segment.kind == parameter {
-			route.Params = append(route.Params, Param{Name: segment.text, Value: t.Segments[i].Value, Segment: i})
-		}
-		for _, a := range segment.arguments {
-			name := foldASCII(a.name)
-			given := t.Segments[i].Arguments[slices.IndexFunc(t.Segments[i].Arguments, func(g odata.Argument) bool { return g.Name == name })]
-			route.Params = append(route.Params, Param{Name: a.param, Value: given.Value, Segment: i, Quoted: given.Quoted})
-		}
-	}
-	for i := range route.Params {
-		p := &route.Params[i]
-		p.Reversible = e.reversible[p.Name]
+	route := e.route(t)
+	for _, p := range route.Params {
 		code := ""
 		switch {
 		case p.Reversible && !isToken(p.Value):
@@ -78,11 +66,38 @@ func (s *Snapshot) Route(method string, t odata.Target) (Route, *Denial) {
 	return route, nil
 }
 
-func (s *Snapshot) match(method string, t odata.Target) (*endpoint, *Denial) {
-	var node *routeNode
-	if len(t.Segments) > 0 {
-		node = s.router.find(s.router.root, t.Segments)
+// route reads the parameters from a target that matches the endpoint.
+func (e *endpoint) route(t odata.Target) Route {
+	route := Route{Connector: e.info.Connector, Endpoint: e.info.ID, endpoint: e}
+	add := func(p Param) {
+		p.Reversible, p.Tokenized = e.reversible[p.Name], e.tokenized[p.Name]
+		route.Params = append(route.Params, p)
 	}
+	for i, segment := range e.template {
+		if segment.kind == parameter {
+			add(Param{Name: segment.text, Value: t.Segments[i].Value, Segment: i})
+		}
+		for _, a := range segment.arguments {
+			for _, given := range t.Segments[i].Arguments {
+				if given.Name == foldASCII(a.name) {
+					add(Param{Name: a.param, Value: given.Value, Segment: i, Quoted: given.Quoted})
+				}
+			}
+		}
+	}
+	return route
+}
+
+// find returns the node where the path of a target ends, or nil.
+func (s *Snapshot) find(t odata.Target) *routeNode {
+	if len(t.Segments) == 0 {
+		return nil
+	}
+	return s.router.find(s.router.root, t.Segments)
+}
+
+func (s *Snapshot) match(method string, t odata.Target) (*endpoint, *Denial) {
+	node := s.find(t)
 	if node == nil {
 		if r := s.router.refused(t.Segments); r != nil {
 			return nil, &Denial{Code: r.code, Reasons: []string{r.code}, Connector: r.connector, Message: r.message}
@@ -99,24 +114,6 @@ func (s *Snapshot) match(method string, t odata.Target) (*endpoint, *Denial) {
 		}
 	}
 	return nil, denial
-}
-
-// SameEndpoint tells whether a link of the upstream, with plain ids in it, leads
-// to that endpoint: a page link must not lead to another one.
-func (s *Snapshot) SameEndpoint(connector, id string, t odata.Target) bool {
-	if len(t.Segments) == 0 {
-		return false
-	}
-	node := s.router.find(s.router.root, t.Segments)
-	if node == nil {
-		return false
-	}
-	for _, e := range node.endpoints {
-		if e.info.Connector == connector && e.info.ID == id {
-			return true
-		}
-	}
-	return false
 }
 
 // isToken tells the form of a reversible token: p~, base64url of a hash and at

@@ -282,29 +282,47 @@ func TestAppendPathOfFunctions(t *testing.T) {
 	}
 }
 
-func TestSameEndpoint(t *testing.T) {
+func TestLink(t *testing.T) {
 	s := mustLoad(t, routes)
 	for _, test := range []struct {
-		connector, id, target string
-		want                  bool
+		connector, target string
+		endpoint          string // "" for none
+		delta             bool
+		params            string
 	}{
-		{"test", "users", "/v1.0/users?$skiptoken=x", true},
-		{"test", "users", "/V1.0/Users", true},
-		{"test", "user", "/v1.0/users/48d31887-5fad-4d73-a9f5-3c356e68a038", true},
-		{"test", "message", "/v1.0/users('48d3')/mailFolders('Inbox')/messages/AAMk", true},
-		{"test", "user", "/v1.0/users/all", false}, // this is endpoint all
-		{"test", "users", "/v1.0/users/48d3", false},
-		{"test", "users", "/v1.0/groups", false},
-		{"test", "users", "/beta/users", false},
-		{"other", "users", "/v1.0/users", false},
-		{"test", "", "/v1.0/users", false},
-		{"", "", "/v1.0/users", false},
+		{"test", "/v1.0/users?$skiptoken=x", "users", false, ""},
+		{"test", "/V1.0/Users", "users", false, ""},
+		{"test", "/v1.0/users/48d31887-5fad-4d73-a9f5-3c356e68a038", "user", false, "48d31887-5fad-4d73-a9f5-3c356e68a038"},
+		{"test", "/v1.0/users('48d3')/mailFolders('Inbox')/messages/AAMk?$skip=10", "message", false, "48d3,AAMk"},
+		{"test", "/v1.0/users/all", "all", false, ""},
+		{"test", "/v1.0/users/delta?$deltatoken=x", "delta", true, ""},
+		{"test", "/v1.0/users/delta()?$skiptoken=x", "delta", false, ""},
+		{"test", "/v1.0/users/microsoft.graph.delta()?$deltaToken=x", "delta", true, ""},
+		{"test", "/v1.0/users/delta(token='x')", "delta", true, ""},
+		{"test", "/v1.0/users/delta(token=YWI%3D)?$top=5", "delta", true, ""},
+		{"test", "/v1.0/users/delta?token=x", "delta", true, ""},
+		{"test", "/v1.0/calls/getCalls(fromDate=2024,kind='a')?$skip=1000", "calls", false, "2024,a"},
+		{"test", "/v1.0/things/ownedBy(user='alice@example.com')/items", "owned", false, "alice@example.com"},
+
+		{"test", "/v1.0/users/delta(token='x',other='y')", "", false, ""},
+		{"test", "/v1.0/users/delta(other='y')", "", false, ""},
+		{"test", "/v1.0/users(token='x')", "", false, ""},
+		{"test", "/v1.0/calls/getCalls(fromDate='%20',kind='a')", "", false, ""}, // against its rule
+		{"test", "/v1.0/photos", "", false, ""},
+		{"test", "/beta/users", "", false, ""},
+		{"other", "/v1.0/users", "", false, ""},
+		{"", "/v1.0/users", "", false, ""},
 	} {
-		if got := s.SameEndpoint(test.connector, test.id, parseTarget(t, test.target)); got != test.want {
-			t.Errorf("%s %s: %s: %t", test.connector, test.id, test.target, got)
+		link, ok := s.Link(test.connector, parseTarget(t, test.target))
+		var values []string
+		for _, p := range link.Route.Params {
+			values = append(values, p.Value)
+		}
+		if got := strings.Join(values, ","); ok != (test.endpoint != "") || link.Route.Endpoint != test.endpoint || link.Delta != test.delta || got != test.params {
+			t.Errorf("%s %s: %+v, %t", test.connector, test.target, link, ok)
 		}
 	}
-	if s.SameEndpoint("test", "users", odata.Target{}) {
-		t.Error("the zero target leads somewhere")
+	if link, ok := s.Link("test", odata.Target{}); ok {
+		t.Errorf("the zero target leads to %+v", link)
 	}
 }

@@ -23,6 +23,7 @@ type Snapshot struct {
 	endpoints       []*endpoint
 	router          *router
 	responseHeaders map[string]bool
+	deltaOptions    map[string]bool
 	query           rego.PreparedEvalQuery
 }
 
@@ -98,7 +99,7 @@ func (s *sources) activate(ctx context.Context) (*Snapshot, error) {
 	}
 	c.checkLate(&p, a.options, a.connectorNames(), a.endpointIDs())
 	a.selectConnectors(s.serve)
-	snapshot := &Snapshot{responseHeaders: a.headers, connectors: a.connectors, endpoints: a.endpoints}
+	snapshot := &Snapshot{responseHeaders: a.headers, deltaOptions: a.deltas, connectors: a.connectors, endpoints: a.endpoints}
 	snapshot.router = p.newRouter(c, a.endpoints, a.refusals, a.namespaces)
 	if err := p.err(); err != nil {
 		return nil, err

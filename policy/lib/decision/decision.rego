@@ -121,6 +121,13 @@ reserved_segments := {
 #   `/users/microsoft.graph.delta()` for `/users/delta`.
 namespaces := {"microsoft.graph", "microsoft.graph.callRecords"}
 
+# METADATA
+# title: delta_options
+# description: |
+#   Options in which Graph keeps the state of a delta query, without `$`, in lower
+#   case. In `delta(token='x')` the state is an argument instead.
+delta_options := {"deltatoken", "token"}
+
 _endpoint := data.graphveil.endpoints[input.endpoint.connector][input.endpoint.id]
 
 # Below, what is asked of `input` under a `not` is asked in a rule of its own: a
@@ -167,7 +174,7 @@ _known_options := {
 # Options that Graph itself puts into a page link.
 _from_the_upstream(name) if {
 	input.request.sealed
-	name in {"skiptoken", "deltatoken", "skip", "top"}
+	name in ({"skiptoken", "skip", "top"} | delta_options)
 }
 
 _value_allowed(rule, _) if {

@@ -187,7 +187,7 @@ sealed(options, parsed) := found if {
 }
 
 test_page_link if {
-	sealed({"skiptoken": "x", "deltatoken": "x", "top": "999", "skip": "5000"}, {"top": 999, "skip": 5000}) == set()
+	sealed({"skiptoken": "x", "deltatoken": "x", "token": "x", "top": "999", "skip": "5000"}, {"top": 999, "skip": 5000}) == set()
 	sealed({"search": "x"}, {}) == {"query_not_allowed:$search"}
 	sealed({"filter": "mail eq 1"}, {"filter": {"properties": ["mail"], "lambdas": false}}) == {"filter_property_not_allowed:$filter"}
 	reasons(query({"skiptoken": "x"})) == {"query_not_allowed:$skiptoken"}
