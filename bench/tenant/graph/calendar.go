@@ -186,7 +186,7 @@ func (s *Server) events(a *answer, t *target, q *query, user int, context string
 	if p != nil {
 		return p
 	}
-	from := s.origin(a.r) + "/" + versionOf(a.r)
+	from := s.version(a.r)
 	l.record = func(b []byte, k int) []byte {
 		e := s.event(user, number(k), from)
 		return append(e.members(append(b, '{'), q, chosen), '}')
@@ -223,7 +223,7 @@ func (s *Server) getEvent(a *answer, t *target, q *query) *problem {
 	if p != nil {
 		return p
 	}
-	e := s.event(user, n, s.origin(a.r)+"/"+versionOf(a.r))
+	e := s.event(user, n, s.version(a.r))
 	a.entity(keyIn("users", t.keys[0])+"/events"+contextFields(q), func(b []byte) []byte { return e.members(b, q, chosen) })
 	return nil
 }
@@ -252,19 +252,19 @@ var (
 
 // members writes an event with its annotations; Outlook adds the calendar's links unless properties were selected.
 func (r *record) members(b []byte, q *query, chosen selection[record]) []byte {
-	b = etag.append(b, r)
+	b = etag.write(r, b)
 	for i := range chosen {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		if chosen[i].name == "body" && q.text {
-			b = eventText.append(append(b, `"body":`...), r)
+			b = eventText.write(r, append(b, `"body":`...))
 			continue
 		}
 		b = chosen[i:i+1].append(b, r)
 	}
 	if len(q.fields) == 0 {
-		b = calendarRef.append(b, r)
+		b = calendarRef.write(r, b)
 	}
 	return b
 }

@@ -88,19 +88,19 @@ var eventWords = fillers{
 		if !isSeries(r.n) {
 			return append(b, `null`...)
 		}
-		return recurrence.append(b, r)
+		return recurrence.write(r, b)
 	},
 	"cancelled": func(r *record, b []byte) []byte {
 		if !isSeries(r.n) {
 			return append(b, `[]`...)
 		}
-		return cancelled.append(b, r)
+		return cancelled.write(r, b)
 	},
 	"online":        func(r *record, b []byte) []byte { return appendBool(b, isOnline(r)) },
 	"onlineMeeting": onlyOnline(`{"joinUrl":"${join}","conferenceId":"${number 900000000}${canary}","quickDial":"${0.phone},,${number 900000000}#","tollFreeNumbers":["${1.phone}"],"tollNumber":"${0.phone}","phones":[{"type":"business","number":"${2.phone}","region":"${text 1}","language":"${text 1}"}]}`, `null`),
 	"joinUrl":       onlyOnline(`"${join}"`, `null`),
 	"provider":      onlyOnline(`"teamsForBusiness"`, `"unknown"`),
-	"location":      func(r *record, b []byte) []byte { return places[r.n%len(places)].append(b, r) },
+	"location":      func(r *record, b []byte) []byte { return places[r.n%len(places)].write(r, b) },
 	"organizer": func(r *record, b []byte) []byte {
 		p := r.organizer()
 		return appendRecipient(b, &p, false)
@@ -111,7 +111,7 @@ var eventWords = fillers{
 		if p := r.organizer(); p.i == r.a {
 			return append(b, `{"response":"organizer","time":"0001-01-01T00:00:00Z"}`...)
 		}
-		return accepted.append(b, r)
+		return accepted.write(r, b)
 	},
 }
 
@@ -135,7 +135,7 @@ func onlyOnline(is, isNot string) filler {
 		if !isOnline(r) {
 			return append(b, isNot...)
 		}
-		return t.append(b, r)
+		return t.write(r, b)
 	}
 }
 

@@ -23,6 +23,10 @@ const (
 	kindRequest
 	kindEvent
 	kindMeeting
+	kindChannel
+	kindChannelMessage
+	kindChat
+	kindChatMessage
 )
 
 // keys makes ids from positions and reads them back, so that no index of ids is needed.
@@ -70,21 +74,24 @@ func (k keys) appendGUID(b []byte, n kind, i uint64) []byte {
 
 // position reads a GUID made by appendGUID back; ok is false for any other text and for positions not below limit.
 func (k keys) position(n kind, guid string, limit int) (i int, ok bool) {
-	if len(guid) != 36 {
-		return 0, false
-	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(guid, "-", ""))
-	if err != nil || len(raw) != 16 {
+	if err != nil || len(guid) != 36 || len(raw) != 16 {
 		return 0, false
 	}
-	var y [8]byte
-	copy(y[:6], raw[:6])
-	copy(y[6:], raw[10:12])
-	at := k.unscramble(n, binary.BigEndian.Uint64(y[:]))
-	if at >= uint64(limit) || !strings.EqualFold(string(k.guid(n, at)), guid) {
+	at, ok := k.number(n, [16]byte(raw))
+	if !ok || at >= uint64(limit) || !strings.EqualFold(string(k.guid(n, at)), guid) {
 		return 0, false
 	}
 	return int(at), true
+}
+
+// number is the inverse of guidBytes.
+func (k keys) number(n kind, g [16]byte) (i uint64, ok bool) {
+	var y [8]byte
+	copy(y[:6], g[:6])
+	copy(y[6:], g[10:12])
+	i = k.unscramble(n, binary.BigEndian.Uint64(y[:]))
+	return i, k.guidBytes(n, i) == g
 }
 
 // Outlook ids are base64url of a store entry: a header, the mailbox GUID as text, then binary ids of folder and item. Their length is

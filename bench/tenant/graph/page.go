@@ -1,9 +1,7 @@
 package graph
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"hash/fnv"
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,7 +17,9 @@ type listing struct {
 	order   func(position int) int // nil: the record number is the position
 	keep    func(i int) bool       // nil: all
 	record  func(b []byte, i int) []byte
-	person  func(i int) string // who stands in the $skiptoken; nil where pages are counted with $skip
+	removed func(b []byte, i int) []byte // delta only: what says that a record is gone; nil where nothing does
+	url     string                       // of links, without a query; empty: the one that was asked for
+	person  func(i int) string           // who or what stands in the token of a page that begins with i; nil where pages are counted with $skip
 }
 
 func (l *listing) at(position int) int {
@@ -29,25 +29,40 @@ func (l *listing) at(position int) int {
 	return l.order(position)
 }
 
-// list writes one page. Some services put the link before the records and some after them.
+// list writes one page.
 func (s *Server) list(a *answer, q *query, l *listing) *problem {
 	start, p := s.firstPosition(q, l)
 	if p != nil {
 		return p
 	}
-	size := q.top
-	if size == 0 {
-		size = l.target.service.page
+	page, next := s.cut(a, q, l, start)
+	link := ""
+	switch {
+	case next < 0:
+	case l.target.service.skips:
+		link = s.here(a.r) + "?" + skipQuery(q, cmp.Or(q.top, l.target.service.page), q.skip+len(page))
+	default:
+		link = s.here(a.r) + "?" + tokenQuery(q, "$skiptoken", s.token(l, q, uint64(next)))
 	}
-	page, next := l.page(start, size)
+	s.write(a, q, l, start, page, "@odata.nextLink", link)
+	return nil
+}
+
+// cut takes the records of a page, and where the next begins, or -1.
+func (s *Server) cut(a *answer, q *query, l *listing, start int) (page []int, next int) {
 	if a.f.EmptyPage && start < l.total {
-		page, next = nil, start
+		return nil, start
 	}
-	h := a.w.Header()
+	return l.page(start, cmp.Or(q.top, l.target.service.page))
+}
+
+// write writes a page and its link, if there is one. Some services put the link before the records and some after them.
+func (s *Server) write(a *answer, q *query, l *listing, start int, page []int, annotation, link string) {
+	service, h := l.target.service, a.w.Header()
 	if q.text {
 		h.Add("Preference-Applied", `outlook.body-content-type="text"`)
 	}
-	switch l.target.service {
+	switch service {
 	case outlook:
 		h.Set("X-ProxyCluster", string(s.keys.guid(kindSecret, 1)))
 	case directory:
@@ -56,52 +71,39 @@ func (s *Server) list(a *answer, q *query, l *listing) *problem {
 	a.start(http.StatusOK, jsonContent)
 	a.doc = append(a.doc, `{"@odata.context":`...)
 	a.doc = appendString(a.doc, s.metadata(a.r)+l.context)
-	if q.count && (l.target.service != directory || q.eventual && q.token == "") {
-		a.doc = append(a.doc, `,"@odata.count":`...)
-		a.doc = strconv.AppendInt(a.doc, int64(l.count()), 10)
-	}
-	link := ""
 	switch {
-	case next < 0:
-	case l.target.service.skips:
-		skip := q.skip + len(page)
-		link = s.origin(a.r) + a.r.URL.EscapedPath() + "?" + outlookQuery(q, size, skip)
-	default:
-		link = s.origin(a.r) + a.r.URL.EscapedPath() + "?" + directoryQuery(q, s.skipToken(q, l, next))
+	case service.counts: // always, and the page instead of the collection
+		a.doc = appendInt(append(a.doc, `,"@odata.count":`...), len(page))
+	case q.count && (service != directory || q.eventual && q.token == ""):
+		a.doc = appendInt(append(a.doc, `,"@odata.count":`...), l.count())
 	}
-	if link != "" && !l.target.service.linkLast {
-		a.link(link)
+	if link != "" && !service.linkLast {
+		a.annotate(annotation, link)
 	}
 	a.doc = append(a.doc, `,"value":[`...)
 	if a.f.Records > 0 && l.total > 0 {
-		for k := range a.f.Records {
-			if k > 0 {
-				a.doc = append(a.doc, ',')
-			}
-			if a.doc = l.record(a.doc, l.at((start+k)%l.total)); !a.more() {
-				return nil
-			}
+		page = make([]int, a.f.Records)
+		for k := range page {
+			page[k] = l.at((start + k) % l.total)
 		}
-	} else {
-		for k, i := range page {
-			if k > 0 {
-				a.doc = append(a.doc, ',')
-			}
-			if a.doc = l.record(a.doc, i); !a.more() {
-				return nil
-			}
+	}
+	for k, i := range page {
+		if k > 0 {
+			a.doc = append(a.doc, ',')
+		}
+		if a.doc = l.record(a.doc, i); !a.more() {
+			return
 		}
 	}
 	a.doc = append(a.doc, ']')
-	if link != "" && l.target.service.linkLast {
-		a.link(link)
+	if link != "" && service.linkLast {
+		a.annotate(annotation, link)
 	}
 	a.doc = append(a.doc, '}')
-	return nil
 }
 
-func (a *answer) link(link string) {
-	a.doc = append(a.doc, `,"@odata.nextLink":`...)
+func (a *answer) annotate(annotation, link string) {
+	a.doc = append(appendString(append(a.doc, ','), annotation), ':')
 	a.doc = appendString(a.doc, link)
 }
 
@@ -135,12 +137,12 @@ func (l *listing) count() (n int) {
 // firstPosition finds where the page begins: $skip counts kept records, $skiptoken says the position.
 func (s *Server) firstPosition(q *query, l *listing) (int, *problem) {
 	if q.token != "" {
-		position, ok := s.readSkipToken(q, l)
-		if !ok {
-			return 0, &problem{status: http.StatusBadRequest, code: "Directory_ExpiredPageToken",
+		position, ok := s.readToken(l, q, q.token)
+		if !ok || position >= uint64(l.total) {
+			return 0, &problem{status: http.StatusBadRequest, code: l.target.service.badToken,
 				message: "The specified page token value '" + q.token + "' has expired or is invalid."}
 		}
-		return position, nil
+		return int(position), nil
 	}
 	if l.keep == nil || q.skip == 0 {
 		return min(q.skip, l.total), nil
@@ -159,24 +161,30 @@ func (s *Server) origin(r *http.Request) string {
 	return "https://" + r.Host
 }
 
+// version is what the links inside of records begin with.
+func (s *Server) version(r *http.Request) string { return s.origin(r) + "/" + versionOf(r) }
+
 // metadata is what every @odata.context begins with.
 func (s *Server) metadata(r *http.Request) string {
 	return s.origin(r) + "/" + versionOf(r) + "/$metadata#"
 }
 
-// directoryQuery repeats the options as they came.
-func directoryQuery(q *query, token string) string {
+// here is the requested URL without the query, as links repeat it.
+func (s *Server) here(r *http.Request) string { return s.origin(r) + r.URL.EscapedPath() }
+
+// tokenQuery repeats the options as they came, and ends in a token under this name.
+func tokenQuery(q *query, name, token string) string {
 	var b strings.Builder
 	for _, o := range q.options {
-		if o.name != "skiptoken" {
+		if o.name != "skiptoken" && o.name != "deltatoken" && o.name != "token" {
 			b.WriteString(o.raw + "&")
 		}
 	}
-	return b.String() + "$skiptoken=" + token
+	return b.String() + name + "=" + token
 }
 
-// outlookQuery repeats the options with an escaped "$", and always says $top and $skip.
-func outlookQuery(q *query, top, skip int) string {
+// skipQuery repeats the options with an escaped "$", and always says $top and $skip.
+func skipQuery(q *query, top, skip int) string {
 	var b strings.Builder
 	for _, o := range q.options {
 		if o.name != "top" && o.name != "skip" {
@@ -188,36 +196,6 @@ func outlookQuery(q *query, top, skip int) string {
 		}
 	}
 	return b.String() + "%24top=" + strconv.Itoa(top) + "&%24skip=" + strconv.Itoa(skip)
-}
-
-// skipToken is opaque like the directory's: binary that begins with "DSpt" and holds the name of a person (graph-facts: "Do tokens
-// embed user data? Yes"), here with the position and a check that binds it to path, $filter and $orderby.
-func (s *Server) skipToken(q *query, l *listing, position int) string {
-	b := []byte("DSpt\x02\x00\x01\x00\x00\x00")
-	name := ":" + l.person(l.at(position))
-	b = append(b, byte(len(name)))
-	b = append(b, name...)
-	b = binary.BigEndian.AppendUint64(b, s.keys.scramble(kindSecret, uint64(position)))
-	b = binary.BigEndian.AppendUint64(b, s.tokenCheck(q, l, position))
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func (s *Server) readSkipToken(q *query, l *listing) (position int, ok bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(q.token)
-	if err != nil || len(raw) < 16 {
-		return 0, false
-	}
-	at := s.keys.unscramble(kindSecret, binary.BigEndian.Uint64(raw[len(raw)-16:]))
-	if at >= uint64(l.total) || s.skipToken(q, l, int(at)) != q.token {
-		return 0, false
-	}
-	return int(at), true
-}
-
-func (s *Server) tokenCheck(q *query, l *listing, position int) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(l.context + "\x00" + q.filter + "\x00" + q.orderBy))
-	return s.keys.scramble(kindSecret, h.Sum64()+uint64(position))
 }
 
 // sorted returns the order of records by a text value, computed once per collection and property.

@@ -16,7 +16,7 @@ type property[T any] struct {
 // table is a type: its properties, and which of them an answer has without $select (the first so many).
 type table[T any] struct {
 	name       string // as error messages name the type
-	properties []property[T]
+	properties selection[T]
 	standard   int
 	byName     map[string]int // lower case
 }

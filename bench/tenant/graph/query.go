@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -127,3 +128,37 @@ func (q *query) prefer(r *http.Request, t *target) {
 }
 
 func lowerTrim(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// expands reads $expand, of which only some names are served. The value of each is what its parentheses hold.
+func (q *query) expands(names ...string) (map[string]string, *problem) {
+	if q.expand == "" {
+		return nil, nil
+	}
+	found := map[string]string{}
+	rest := strings.ToLower(strings.ReplaceAll(q.expand, " ", ""))
+	for rest != "" {
+		end := strings.IndexAny(rest, ",(")
+		name, nested := rest, ""
+		if end >= 0 {
+			name = rest[:end]
+		}
+		switch rest = rest[len(name):]; {
+		case strings.HasPrefix(rest, "("):
+			closing := strings.LastIndex(rest, ")")
+			if comma := strings.Index(rest, "),"); comma >= 0 {
+				closing = comma
+			}
+			if closing < 0 {
+				return nil, badQuery("Parsing OData Select and Expand failed: '%s'.", q.expand)
+			}
+			nested, rest = rest[1:closing], strings.TrimPrefix(rest[closing+1:], ",")
+		default:
+			rest = strings.TrimPrefix(rest, ",")
+		}
+		if !slices.Contains(names, name) {
+			return nil, badQuery("Parsing OData Select and Expand failed: Could not find a property named '%s'.", name)
+		}
+		found[name] = nested
+	}
+	return found, nil
+}

@@ -55,7 +55,8 @@ func compile(text string, place int, own fillers) template {
 	}
 }
 
-func (t template) append(b []byte, r *record) []byte {
+// write is the template as a filler.
+func (t template) write(r *record, b []byte) []byte {
 	for i := range t {
 		b = append(b, t[i].text...)
 		if t[i].fill != nil {
@@ -76,7 +77,7 @@ func lines(name, standard, optional string, own fillers) *table[record] {
 			}
 			place++
 			t := compile(value, place, own)
-			list = append(list, property[record]{name, func(r *record, b []byte) []byte { return t.append(b, r) }})
+			list = append(list, property[record]{name, t.write})
 		}
 		return list
 	}

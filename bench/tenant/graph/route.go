@@ -47,7 +47,18 @@ var endpoints = []endpoint{
 	{path: "users/*/calendars/*/events", service: outlook, opens: readCalendars, serve: (*Server).listCalendarEvents},
 	{path: "users/*/calendarview", service: outlook, opens: readCalendars, serve: (*Server).listView, also: period},
 	{path: "users/*/calendar/calendarview", service: outlook, opens: readCalendars, serve: (*Server).listView, also: period},
+
+	{path: "teams", service: teams, opens: readTeams, serve: (*Server).listTeams},
+	{path: "teams/*/allchannels", service: teams, opens: readChannels, serve: (*Server).listChannels},
+	{path: "teams/*/channels/*/messages", service: teams, opens: readPosts, serve: (*Server).listPosts, also: expand},
+	{path: "teams/*/channels/*/messages/delta()", service: teams, opens: readPosts, serve: (*Server).listPostChanges, also: []string{"expand", "deltatoken"}},
+	{path: "teams/*/channels/*/messages/*/replies", service: teams, opens: readPosts, serve: (*Server).listReplies},
+	{path: "users/*/chats", service: teams, opens: readChats, serve: (*Server).listChats, also: expand},
+	{path: "chats/*/messages", service: teams, opens: readChat, serve: (*Server).listChatMessages},
 }
+
+// expand is for endpoints with navigation properties.
+var expand = []string{"expand"}
 
 // period is the options that say from when to when.
 var period = []string{"startdatetime", "enddatetime"}

@@ -86,17 +86,28 @@ func TestEveryDocumentedProperty(t *testing.T) {
 	types := readSchema(t)
 	s := open(t, Config{}, "h2")
 	mailbox := "/v1.0/users/" + s.UserID(0)
+	var previews []string
+	for i := range 17 {
+		previews = append(previews, "/v1.0/users/"+s.UserID(i)+"/chats?$expand=lastMessagePreview")
+	}
 	for _, test := range []struct {
 		name    string
 		targets []string
+		inside  string // of the records; then nothing is selected
 	}{
-		{"user", []string{mailbox, "/v1.0/users/" + s.UserID(4)}},
-		{"group", []string{"/v1.0/groups", "/v1.0/groups/" + s.GroupID(1)}},
-		{"message", []string{mailbox + "/messages", mailbox + "/mailFolders/sentitems/messages"}},
-		{"mailboxSettings", []string{mailbox + "/mailboxSettings"}},
-		{"mailFolder", []string{mailbox + "/mailFolders"}},
-		{"event", []string{mailbox + "/events", mailbox + "/calendarView" + everything}},
-		{"calendar", []string{mailbox + "/calendars"}},
+		{"user", []string{mailbox, "/v1.0/users/" + s.UserID(4)}, ""},
+		{"group", []string{"/v1.0/groups", "/v1.0/groups/" + s.GroupID(1)}, ""},
+		{"message", []string{mailbox + "/messages", mailbox + "/mailFolders/sentitems/messages"}, ""},
+		{"mailboxSettings", []string{mailbox + "/mailboxSettings"}, ""},
+		{"mailFolder", []string{mailbox + "/mailFolders"}, ""},
+		{"event", []string{mailbox + "/events", mailbox + "/calendarView" + everything}, ""},
+		{"calendar", []string{mailbox + "/calendars"}, ""},
+		{"team", []string{"/v1.0/teams"}, ""},
+		{"channel", []string{"/v1.0/teams/" + s.TeamID(0) + "/allChannels"}, ""},
+		{"chat", []string{mailbox + "/chats"}, ""},
+		{"chatMessage", []string{"/v1.0/chats/" + s.ChatIDs(0)[0] + "/messages", "/v1.0/teams/" + s.TeamID(0) + "/channels/" + s.ChannelIDs(0)[0] + "/messages"}, ""},
+		{"aadUserConversationMember", []string{mailbox + "/chats?$expand=members"}, "members/"},
+		{"chatMessageInfo", previews, "lastMessagePreview/"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			paths := expect(types, "microsoft.graph."+test.name, "")
@@ -115,12 +126,18 @@ func TestEveryDocumentedProperty(t *testing.T) {
 				if strings.Contains(target, "?") {
 					separator = "&"
 				}
-				answer := s.object(target + separator + "$select=" + strings.Join(all, ","))
-				collect(found, answer, "")
-				collect(found, answer["value"], "")
+				if test.inside == "" {
+					target += separator + "$select=" + strings.Join(all, ",")
+				}
+				for target != "" {
+					answer := s.object(target)
+					collect(found, answer, "")
+					collect(found, answer["value"], "")
+					target, _ = answer["@odata.nextLink"].(string)
+				}
 			}
 			for _, path := range slices.Sorted(slices.Values(paths)) {
-				if !found[path] {
+				if !found[test.inside+path] {
 					t.Errorf("%s/%s is in no answer", test.name, path)
 				}
 			}
@@ -145,6 +162,12 @@ func TestNothingUndocumented(t *testing.T) {
 	check("mailFolder", propertyNames(folderTable))
 	check("event", propertyNames(eventTable))
 	check("calendar", propertyNames(calendarTable))
+	check("team", propertyNames(teamTable))
+	check("channel", propertyNames(channelTable))
+	check("chat", propertyNames(chatTable))
+	check("chatMessage", propertyNames(chatMessageTable))
+	check("chatMessageInfo", propertyNames(previewTable))
+	check("aadUserConversationMember", propertyNames(memberTable))
 	check("mailboxSettings", propertyNames(settingsTable))
 }
 

@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-var everyRole = []string{"User.Read.All", "Group.Read.All", "GroupMember.Read.All", "Mail.Read", "MailboxSettings.Read", "Calendars.Read"}
+var everyRole = []string{"User.Read.All", "Group.Read.All", "GroupMember.Read.All", "Mail.Read", "MailboxSettings.Read", "Calendars.Read",
+	"Team.ReadBasic.All", "Channel.ReadBasic.All", "ChannelMessage.Read.All", "Chat.ReadBasic.All", "Chat.Read.All"}
 
 // site is a Graph on loopback with a client of one protocol.
 type site struct {

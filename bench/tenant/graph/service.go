@@ -8,14 +8,26 @@ type service struct {
 	options       []string // that its collections take besides $select, in lower case
 	skips         bool     // pages are counted with $top and $skip; else there is a $skiptoken
 	linkLast      bool     // the page link is after the records
+	counts        bool     // each page has the number of its records as @odata.count
 	refusal       problem  // for want of a role
+
+	tokenHead string // how the bytes of a $skiptoken begin
+	tokenHex  bool   // they are written as digits before base64
+	badToken  string // code of the refusal of one
 }
 
 func (v *service) denied() *problem { return &v.refusal }
 
 var (
 	directory = &service{page: 100, maxPage: 999, options: []string{"top", "count", "filter", "orderby", "skiptoken"},
-		refusal: forbidden("Authorization_RequestDenied", "Insufficient privileges to complete the operation.")}
+		refusal:   forbidden("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
+		tokenHead: "DSpt\x02\x00\x01\x00\x00\x00", badToken: "Directory_ExpiredPageToken"}
+	// teams counts the records of each page.
+	teams = &service{page: 20, maxPage: 50, options: []string{"top", "count", "filter", "orderby", "skiptoken"}, counts: true,
+		refusal:  forbidden("Forbidden", "Missing role permissions on the request. API requires one of other roles."),
+		tokenHex: true, badToken: "BadRequest"}
+	drives = &service{page: 200, maxPage: 999, options: []string{"top", "count", "filter", "orderby", "skiptoken"},
+		refusal: forbidden("accessDenied", "Access denied."), badToken: "invalidRequest"}
 	outlook = &service{page: 10, maxPage: 1000, options: []string{"top", "count", "filter", "orderby", "skip"}, skips: true, linkLast: true,
 		refusal: forbidden("ErrorAccessDenied", "Access is denied. Check credentials and try again.")}
 )
@@ -32,5 +44,10 @@ var (
 	readMembers   = []string{"GroupMember.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"}
 	readMail      = []string{"Mail.ReadBasic.All", "Mail.Read"}
 	readSettings  = []string{"MailboxSettings.Read"}
+	readTeams     = []string{"Team.ReadBasic.All", "TeamSettings.Read.All"}
+	readChannels  = []string{"Channel.ReadBasic.All", "ChannelSettings.Read.All"}
+	readPosts     = []string{"ChannelMessage.Read.All", "ChannelMessage.Read.Group", "Group.Read.All"}
+	readChats     = []string{"Chat.ReadBasic.All", "Chat.Read.All"}
+	readChat      = []string{"ChatMessage.Read.Chat", "Chat.Read.All"}
 	readCalendars = []string{"Calendars.ReadBasic", "Calendars.Read"}
 )
