@@ -110,6 +110,16 @@ func TestNoAllocations(t *testing.T) {
 			"l": nArray(nLink()), "m": nArray(nMatch(smtp)), "d": nDrop(), "z": nObject(nil)})),
 	}
 	all["every operation"] = every
+	// The shapes of connectors: phrases, steps, digests, open objects, and a choice
+	// of shape by what comes first, last or not at all.
+	event := nSelect("@odata.type", cases{"event": nObject(fields{"subject": nDigest(nPhrases("Focus Time", "prep", "1:1")), "id": nDo(plan.StepTokenize),
+		"attendees": nCompact(nArray(nDo(plan.StepPseudonym))), "@odata.type": nKeep(), "notes": nDigest(nDrop()), "more": nAny(), "count": nDo(plan.StepInteger),
+		"both": nRun(plan.Step{Do: plan.StepTokenize}, plan.Step{Do: plan.StepHash})})}, nObject(fields{"id": nKeep()}))
+	members := `"subject":"Focus Time, then pr\u0065p","id":"19:x_y@thread","attendees":["a",null," ","b"],"notes":"one two three","more":{"a":[1,{"b":"c"}]},"count":12.5,"both":"x"`
+	all["choices"] = page{
+		body: []byte(`{"value":[{"@odata.type":"event",` + members + `},{` + members + `,"@odata.type":"event"},{` + members + `}]}`),
+		plan: newPlan(nObject(fields{"value": nArray(event)})),
+	}
 	for name, p := range all {
 		for _, size := range []int{1 << 30, 16 << 10, 100, 1} {
 			r := New(Limits{})

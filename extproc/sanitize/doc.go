@@ -25,7 +25,9 @@
 //   - state: frame.go and names.go hold what is open, output.go what goes out.
 //   - use: rewrite.go walks the grammar, rewrite_token.go carries a token over
 //     chunks, rewrite_value.go carries out the plan; run.go puts a value through
-//     steps, which are in phrases.go, patterns.go and types.go; digest.go counts.
+//     steps, which are in phrases.go, patterns.go and types.go; digest.go counts
+//     words; choose.go holds an object until its shape is known, and embedded.go
+//     reads what is inside of a value with a Rewriter of its own.
 //
 // # What jsonparser does here
 //

@@ -125,6 +125,20 @@ func nCompact(n *plan.Node) *plan.Node {
 	return n
 }
 
+type cases map[string]*plan.Node
+
+func nSelect(member string, c cases, otherwise *plan.Node) *plan.Node {
+	return &plan.Node{Op: plan.Choose, Choice: &plan.Choice{Member: member, Cases: c, Else: otherwise}}
+}
+
+func nIfAll(names []string, then, otherwise *plan.Node) *plan.Node {
+	return &plan.Node{Op: plan.Choose, Choice: &plan.Choice{All: names, Then: then, Else: otherwise}}
+}
+
+func nIfFound(probe, then, otherwise *plan.Node) *plan.Node {
+	return &plan.Node{Op: plan.Choose, Choice: &plan.Choice{Probe: newPlan(probe), Then: then, Else: otherwise}}
+}
+
 // newPlan numbers the positions of a graph of nodes. A node that leads back to
 // itself is numbered once.
 func newPlan(root *plan.Node) *plan.Plan {
@@ -144,6 +158,13 @@ func newPlan(root *plan.Node) *plan.Plan {
 		}
 		if n.Object != nil {
 			number(n.Object.Rest, pointer+"/(rest)")
+		}
+		if c := n.Choice; c != nil {
+			for _, name := range slices.Sorted(maps.Keys(c.Cases)) {
+				number(c.Cases[name], pointer+"("+name+")")
+			}
+			number(c.Then, pointer+"(then)")
+			number(c.Else, pointer+"(else)")
 		}
 	}
 	number(root, "")

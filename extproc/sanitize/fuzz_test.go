@@ -134,7 +134,9 @@ func randomStep(rng *rand.Rand, t *tree) plan.Step {
 // randomNew makes a node of the operations that go beyond one value at a time.
 func randomNew(rng *rand.Rand, t *tree) *plan.Node {
 	var n *plan.Node
-	switch kind := rng.IntN(6); {
+	switch kind := rng.IntN(8); {
+	case kind > 5:
+		return randomChoice(rng, t)
 	case kind == 0:
 		n = nAny()
 	case kind == 1 && t.kind == '{':
@@ -161,6 +163,40 @@ func randomNew(rng *rand.Rand, t *tree) *plan.Node {
 		nDigest(n)
 	}
 	return nFall([]plan.Fallback{plan.FallDrop, plan.FallNull, plan.FallNull, plan.FallRefuse}[rng.IntN(4)], n)
+}
+
+// randomChoice makes a node that looks into an object before it decides.
+func randomChoice(rng *rand.Rand, t *tree) *plan.Node {
+	c := &plan.Choice{Else: randomNode(rng, t), Then: randomNode(rng, t)}
+	var m member
+	if len(t.members) > 0 {
+		m = t.members[rng.IntN(len(t.members))]
+	}
+	switch rng.IntN(4) {
+	case 0:
+		c.All = []string{m.name}
+		if len(t.members) > 0 && rng.IntN(4) > 0 {
+			c.All = append(c.All, t.members[rng.IntN(len(t.members))].name)
+		}
+		if c.All = slices.Compact(c.All); rng.IntN(6) == 0 {
+			c.All = append(c.All, "not there")
+		}
+	case 1:
+		find := fields{m.name: nKeep()}
+		if m.value != nil && rng.IntN(2) == 0 {
+			find[m.name] = nSelect("a", cases{"b": nKeep()}, nObject(fields{"": nKeep(), "a": nArray(nKeep())}))
+		}
+		if rng.IntN(4) == 0 {
+			find = fields{"not there": nKeep()}
+		}
+		c.Probe = newPlan(&plan.Node{Op: plan.Any, Object: plan.NewFields(find), Items: nObject(find)})
+	default:
+		c.Member, c.Cases = m.name, cases{"a": randomNode(rng, t)}
+		if m.value != nil {
+			c.Cases[m.value.text] = c.Then
+		}
+	}
+	return &plan.Node{Op: plan.Choose, Choice: c}
 }
 
 // randomPlan makes a plan that often fits a body.

@@ -8,6 +8,7 @@ const (
 	DefaultMembers = 8 << 10
 	DefaultNumber  = 1000
 	DefaultString  = 64 << 10
+	DefaultHold    = 4 << 20
 	DefaultBody    = 1 << 30
 )
 
@@ -29,8 +30,13 @@ type Limits struct {
 	Number int
 	// String is the length, in bytes as spelled in the body, without quotes, of
 	// a string that must be decided as a whole: pseudonymized, matched, or a
-	// link. Strings that are kept or dropped have no limit but Body.
+	// link, put through steps, or the one that chooses the shape of its object.
+	// Strings that are kept or dropped have no limit but Body.
 	String int
+	// Hold is the length in bytes of what must be held before it is decided: an
+	// object up to the member that chooses its shape, or all of it if there is
+	// none.
+	Hold int
 	// Body is the length of the whole body in bytes.
 	Body int64
 }
@@ -48,6 +54,7 @@ func (l Limits) withDefaults() Limits {
 	l.Members = or(l.Members, DefaultMembers)
 	l.Number = or(l.Number, DefaultNumber)
 	l.String = or(l.String, DefaultString)
+	l.Hold = or(l.Hold, DefaultHold)
 	if l.Body <= 0 {
 		l.Body = DefaultBody
 	}

@@ -71,10 +71,10 @@ func TestLimits(t *testing.T) {
 }
 
 func TestDefaultLimits(t *testing.T) {
-	if got, want := (Limits{}).withDefaults(), (Limits{128, 1024, 256 << 10, 8192, 1000, 64 << 10, 1 << 30}); got != want {
+	if got, want := (Limits{}).withDefaults(), (Limits{128, 1024, 256 << 10, 8192, 1000, 64 << 10, 4 << 20, 1 << 30}); got != want {
 		t.Errorf("defaults are %+v, want %+v", got, want)
 	}
-	if got, want := (Limits{-1, -1, -1, -1, -1, -1, -1}).withDefaults(), (Limits{}).withDefaults(); got != want {
+	if got, want := (Limits{-1, -1, -1, -1, -1, -1, -1, -1}).withDefaults(), (Limits{}).withDefaults(); got != want {
 		t.Errorf("negative limits are %+v, want the defaults", got)
 	}
 	r := New(Limits{})

@@ -46,6 +46,9 @@ func (t *tree) editObject(n *plan.Node) *tree {
 		} else if n.Object != nil {
 			below = n.Object.Rest
 		}
+		for below != nil && below.Op == plan.Choose {
+			below = m.value.chosen(below.Choice)
+		}
 		if v := m.value.edit(below); v != nil {
 			out.members = append(out.members, member{m.name, v})
 		}
@@ -274,4 +277,62 @@ func (t *tree) editText(s plan.Step) *tree {
 		}
 	}
 	return &tree{kind: '"', text: out}
+}
+
+// chosen returns the node that a value gets.
+func (t *tree) chosen(c *plan.Choice) *plan.Node {
+	member := func(name string) *tree {
+		for _, m := range t.members {
+			if m.name == name {
+				return m.value
+			}
+		}
+		return nil
+	}
+	switch {
+	case c.Probe != nil:
+		if (t.kind == '{' || t.kind == '[') && t.reaches(c.Probe.Root) {
+			return c.Then
+		}
+	case c.All != nil:
+		if t.kind == '{' && !slices.ContainsFunc(c.All, func(name string) bool { return member(name) == nil }) {
+			return c.Then
+		}
+	default:
+		if v := member(c.Member); v != nil && v.kind == '"' {
+			if n, ok := c.Cases[v.text]; ok {
+				return n
+			}
+		}
+	}
+	return c.Else
+}
+
+// reaches reports whether a node keeps something of a value. It knows objects,
+// arrays and Any.
+func (t *tree) reaches(n *plan.Node) bool {
+	if n == nil {
+		return false
+	}
+	if n.Op == plan.Choose {
+		return t.reaches(t.chosen(n.Choice))
+	}
+	for _, m := range t.members {
+		if n.Object == nil {
+			break
+		}
+		below := n.Object.Rest
+		if f := n.Object.Lookup([]byte(m.name)); f != nil {
+			below = f.Node
+		}
+		if m.value.reaches(below) {
+			return true
+		}
+	}
+	for _, item := range t.items {
+		if item.reaches(n.Items) {
+			return true
+		}
+	}
+	return n.Op == plan.Keep
 }

@@ -144,6 +144,8 @@ func (t *tree) edit(n *plan.Node) *tree {
 		return t
 	case plan.Run:
 		return t.editRun(n)
+	case plan.Choose:
+		return t.edit(t.chosen(n.Choice))
 	case plan.Object:
 		switch t.kind {
 		case 'n':

@@ -23,6 +23,12 @@ func (o *output) flush() {
 	o.from = o.to
 }
 
+// turnTo goes on with another chunk.
+func (o *output) turnTo(chunk []byte) {
+	o.flush()
+	o.chunk, o.from, o.to = chunk, 0, 0
+}
+
 // span outputs chunk[from:to].
 func (o *output) span(from, to int) {
 	if from != o.to {

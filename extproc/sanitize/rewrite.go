@@ -104,6 +104,15 @@ type Rewriter struct {
 	digest  digest
 	digests []byte
 
+	// hold is what a Choose waits for.
+	hold hold
+	// child reads what is inside of values, and level is the number of Rewriters
+	// around this one.
+	child *Rewriter
+	level int
+	// reached: a position whose operation is Keep was reached.
+	reached bool
+
 	counts Counts
 }
 
@@ -120,6 +129,8 @@ func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 	r.stack, r.seen = r.stack[:0], r.seen[:0]
 	r.names.forget(0)
 	r.digests = r.digests[:0]
+	r.hold.reset()
+	r.reached = false
 	r.released = false
 	if p == nil || p.Root == nil || t == nil {
 		r.state, r.node = refused, nil
@@ -216,13 +227,37 @@ func (r *Rewriter) read(chunk []byte) error {
 	return r.walk(chunk)
 }
 
-// walk follows the grammar over one chunk.
-func (r *Rewriter) walk(b []byte) error {
+// walk reads one chunk, and again what was held before it was decided.
+func (r *Rewriter) walk(chunk []byte) error {
 	i, err := 0, error(nil)
 	if r.state >= inName {
-		i, err = r.resume(b)
+		i, err = r.resume(r.holdRoom(chunk))
 	}
-	for err == nil && i < len(b) {
+	for err == nil {
+		b := r.holdRoom(chunk)
+		r.hold.turn = false
+		switch {
+		case r.hold.decided:
+			i, err = r.rewind(chunk)
+		case i < len(b):
+			i, err = r.follow(b, i)
+		case len(b) < len(chunk):
+			return r.fail(CodeLimit, i)
+		default:
+			if r.hold.node != nil {
+				r.cutHold(chunk)
+			}
+			return nil
+		}
+	}
+	return err
+}
+
+// follow follows the grammar from b[i] until the end of b, or until something
+// begins to be held or is decided.
+func (r *Rewriter) follow(b []byte, i int) (int, error) {
+	err := error(nil)
+	for err == nil && i < len(b) && !r.hold.turn {
 		c := b[i]
 		if c == ' ' || c == '\n' || c == '\r' || c == '\t' {
 			i++
@@ -236,11 +271,11 @@ func (r *Rewriter) walk(b []byte) error {
 			case c == '}' && r.state == atFirstMember:
 				i, err = r.close(b, i)
 			default:
-				return r.fail(CodeSyntax, i)
+				return i, r.fail(CodeSyntax, i)
 			}
 		case atColon:
 			if c != ':' {
-				return r.fail(CodeSyntax, i)
+				return i, r.fail(CodeSyntax, i)
 			}
 			r.colon = i
 			r.state = atValue
@@ -268,20 +303,30 @@ func (r *Rewriter) walk(b []byte) error {
 			case c == '}' && f.object, c == ']' && !f.object:
 				i, err = r.close(b, i)
 			default:
-				return r.fail(CodeSyntax, i)
+				return i, r.fail(CodeSyntax, i)
 			}
 		case atEnd:
-			return r.fail(CodeTrailing, i)
+			return i, r.fail(CodeTrailing, i)
 		default:
-			return r.fail(CodeNoPlan, i)
+			return i, r.fail(CodeNoPlan, i)
 		}
 	}
-	return err
+	return i, err
 }
 
 // value reads the value that begins at b[i]. The place is inside of it from
 // here on, also for the pointer of an error.
 func (r *Rewriter) value(b []byte, i int) (int, error) {
+	switch {
+	case r.hold.hit && b[i] != '"':
+		r.decide(r.hold.node.Choice.Else)
+		return i, nil
+	case r.node != nil && r.node.Op == plan.Choose:
+		if err := r.choose(b[i], i); err != nil {
+			r.state = atValue
+			return i, err
+		}
+	}
 	switch b[i] {
 	case '"':
 		return r.beginString(b, i)
@@ -368,6 +413,9 @@ func (r *Rewriter) close(b []byte, i int) (int, error) {
 	if f := r.top(); f.live {
 		r.outDigests(f)
 		r.out.span(i, i+1)
+	}
+	if r.hold.node != nil && len(r.stack)-1 == r.hold.depth {
+		return i + 1, r.holdEnds(b, i)
 	}
 	r.pop()
 	return i + 1, r.done(i + 1)

@@ -60,7 +60,7 @@ func (r *Rewriter) beginString(b []byte, i int) (int, error) {
 	end, escaped, why := scanString(b, i+1)
 	t := &r.token
 	t.at = r.base + int64(i)
-	t.treatment = treatString(r.node)
+	t.treatment = r.treatString(r.node)
 	if t.digest = r.node != nil && r.node.Digest != nil && len(r.stack) > 0 && r.top().object; t.digest {
 		r.digest = digest{}
 		r.digest.raw(b[i+1 : end])
@@ -74,7 +74,7 @@ func (r *Rewriter) beginString(b []byte, i int) (int, error) {
 		case skip:
 			err = r.drop(r.node, t.at)
 		case keep:
-			r.counts.at(r.node).Kept++
+			r.kept(r.node)
 			r.prefix()
 			r.out.span(i, end+1)
 		default:
@@ -242,12 +242,12 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 		case skip:
 			err = r.drop(r.node, t.at)
 		case keep:
-			r.counts.at(r.node).Kept++
+			r.kept(r.node)
 			r.prefix()
 			r.out.bytes(t.held)
 			r.out.span(i, end+1)
 		case pass:
-			r.counts.at(r.node).Kept++
+			r.kept(r.node)
 			r.out.span(i, end+1)
 		default:
 			t.held = append(t.held, b[i:end+1]...)

@@ -37,6 +37,9 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 		return r.failAt(CodeLimit, r.token.at)
 	}
 	if !f.live {
+		if r.hold.node != nil && len(r.stack)-1 == r.hold.depth {
+			r.holdsName(name)
+		}
 		return nil
 	}
 	if f.fields != nil {
@@ -102,6 +105,7 @@ func (r *Rewriter) drop(n *plan.Node, at int64) error {
 // mistyped does what the plan says of a value of the wrong type.
 func (r *Rewriter) mistyped(n *plan.Node, at int64) error {
 	r.counts.at(n).Mistyped++
+	r.reached = r.reached || n.Op == plan.Keep
 	switch n.Mistyped {
 	case plan.FallNull:
 		r.outNull()
@@ -109,6 +113,12 @@ func (r *Rewriter) mistyped(n *plan.Node, at int64) error {
 		return r.failAt(CodeMistyped, at)
 	}
 	return nil
+}
+
+// kept counts a scalar that passes as it is.
+func (r *Rewriter) kept(n *plan.Node) {
+	r.counts.at(n).Kept++
+	r.reached = r.reached || n.Op == plan.Keep
 }
 
 // compact reports whether the value is an element of an array that holds no null.
@@ -130,14 +140,17 @@ func (r *Rewriter) keptNull(n *plan.Node) {
 		r.counts.at(n).Dropped++
 		return
 	}
-	r.counts.at(n).Kept++
+	r.kept(n)
 	r.prefix()
 	r.out.text("null")
 }
 
 // treatString says what happens to a string.
-func treatString(n *plan.Node) treatment {
-	if n == nil {
+func (r *Rewriter) treatString(n *plan.Node) treatment {
+	switch {
+	case r.hold.hit:
+		return decide
+	case n == nil:
 		return skip
 	}
 	switch n.Op {
@@ -162,6 +175,10 @@ func (r *Rewriter) decideString(raw []byte, escaped bool) error {
 		text, r.text = unescaped(text, r.text)
 	}
 	n := r.node
+	if r.hold.hit {
+		r.holdsString(text)
+		return nil
+	}
 	switch n.Op {
 	case plan.Run:
 		v := small{kind: '"', text: text}
@@ -283,7 +300,7 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 	switch {
 	case n == nil:
 	case n.Op == plan.Keep, n.Op == plan.Any:
-		r.counts.at(n).Kept++
+		r.kept(n)
 		r.prefix()
 		if from >= 0 {
 			r.out.span(from, to)
@@ -320,7 +337,7 @@ func (r *Rewriter) literalDone(from, to int) error {
 	case isNull && n.Op != plan.Drop && n.Op < plan.Run:
 		r.null(n)
 	case n.Op == plan.Keep, n.Op == plan.Any:
-		r.counts.at(n).Kept++
+		r.kept(n)
 		r.prefix()
 		if from >= 0 {
 			r.out.span(from, to)
