@@ -221,7 +221,7 @@ func (s *shapes) conditions(base *plan.Node, active []pathUnit, list []pathRule,
 		seen := base
 		if r.units[0].kind == unitDigest {
 			seen = &plan.Node{} // nothing was done yet
-			probe.any(seen, "", r.at)
+			probe.any(seen, ast.NewObject(), "", r.at)
 		}
 		probe.plan.Root = probe.product(seen, append(before, pathUnit{kind: unitLook, path: r.when, at: r.at.key("when")}), r.at)
 		node.Op = plan.Choose

@@ -40,7 +40,7 @@ var operations = map[string]map[string]bool{
 	// For objects, and for whatever there is.
 	"select": {"member": true, "cases": true, "otherwise": true},
 	"open":   {"shape": true, "rest": true},
-	"any":    {},
+	"any":    {"shape": false},
 	"schema": {"shape": true},
 	"rules":  {"shape": true, "rules": true},
 }
@@ -86,7 +86,7 @@ func (s *shapes) operation(shape ast.Object, pointer string, at position, in hol
 		node.Op = plan.Object
 		node.Object = s.open(shape, pointer, at)
 	case "any":
-		s.any(node, pointer, at)
+		s.any(node, shape, pointer, at)
 	default:
 		node.Op = plan.Run
 		node.Steps = s.steps(shape, at)

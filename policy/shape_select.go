@@ -74,11 +74,21 @@ func (s *shapes) open(shape ast.Object, pointer string, at position) *plan.Field
 
 var anyShape = ast.NewObject([2]*ast.Term{ast.InternedTerm(opKey), ast.StringTerm("any")})
 
-// any makes a node that keeps a value with everything below it. What is below
-// has a node of its own, for it has another pointer.
-func (s *shapes) any(node *plan.Node, pointer string, at position) {
+// any makes a node that keeps a value with everything below it, but of an object
+// the members of the key "shape" as that says. What is below has a node of its
+// own, for it has another pointer.
+func (s *shapes) any(node *plan.Node, shape ast.Object, pointer string, at position) {
 	below := s.anything(pointer+"/**", at)
 	node.Op, node.Items, node.Object = plan.Any, below, plan.NewFields(nil)
+	if members := shape.Get(ast.StringTerm("shape")); members != nil {
+		at := at.key("shape")
+		o, ok := members.Value.(ast.Object)
+		if !ok || o.Get(ast.InternedTerm(opKey)) != nil {
+			s.add(at.error("shape_error", fmt.Sprintf("any_with needs an object shape, this is %s", describe(members.Value)), ""))
+			return
+		}
+		node.Object = s.fields(o, pointer, at)
+	}
 	node.Object.Rest = below
 }
 

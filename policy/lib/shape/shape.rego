@@ -216,6 +216,13 @@ select(member, cases, otherwise) := {"$op": "select", "member": member, "cases":
 any := {"$op": "any"}
 
 # METADATA
+# title: any_with
+# description: |
+#   As `any`, but an object there has shapes for the listed members: page links,
+#   in a body of which nothing else is known.
+any_with(members) := {"$op": "any", "shape": members}
+
+# METADATA
 # title: open
 # description: |
 #   An object shape whose unlisted members are decided by `rest`.

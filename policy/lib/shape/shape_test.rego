@@ -69,6 +69,7 @@ test_containers if {
 		"otherwise": {"$op": "drop"},
 	}
 	shape.any == {"$op": "any"}
+	shape.any_with({"a": shape.link}) == {"$op": "any", "shape": {"a": {"$op": "link"}}}
 	shape.open({"a": shape.keep}, shape.any) == {
 		"$op": "open",
 		"shape": {"a": {"$op": "keep"}},
