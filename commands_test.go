@@ -150,8 +150,8 @@ deny contains "mail_only_for_reporting" if {
 		{[]string{"policy", "explain", "--request", "GET /v1.0/users?$top=3"}, 0, []string{"entra_id.users", "allowed", "/value/*/mail", "pseudonym"}},
 		{[]string{"policy", "explain", "--request", "GET /v1.0/users?$filter=startswith(displayName,'A')"}, 3, []string{"filter_property_not_allowed:$filter", "decision.rego:"}},
 		{[]string{"policy", "explain", "--request", "GET /v1.0/user"}, 3, []string{"path_not_allowed", "near: GET /v1.0/users"}},
-		{[]string{"policy", "explain", "--policy", dir + "/good", "--policy", "builtin", "--request", "GET /v1.0/users/" + aliceToken + "/mailboxSettings"}, 3, []string{"mail_only_for_reporting", "custom.rego:"}},
-		{[]string{"policy", "explain", "--policy", dir + "/good", "--policy", "builtin", "--caller", "spiffe://example.org/reporting", "--request", "GET /v1.0/users/" + aliceToken + "/mailboxSettings"}, 0, []string{"allowed"}},
+		{[]string{"policy", "explain", "--policy", dir + "/good", "--policy", "builtin", "--request", "GET /v1.0/users/" + aliceToken + "/mailFolders/SentItems/messages"}, 3, []string{"mail_only_for_reporting", "custom.rego:"}},
+		{[]string{"policy", "explain", "--policy", dir + "/good", "--policy", "builtin", "--caller", "spiffe://example.org/reporting", "--request", "GET /v1.0/users/" + aliceToken + "/mailFolders/SentItems/messages"}, 0, []string{"allowed"}},
 	} {
 		stdout, stderr, exit := command(t, "", test.args...)
 		if exit != test.exit {

@@ -23,6 +23,9 @@ var psoxyVariants = map[string]struct {
 	"entra-id":                          {"entra_id", map[string]string{"ids": "clear"}},
 	"entra-id_no-app-ids":               {"entra_id", nil},
 	"entra-id_no-app-ids_no-orig":       {"entra_id", map[string]string{"encoding": "json"}},
+	"outlook-cal":                       {"outlook_calendar", map[string]string{"ids": "clear"}},
+	"outlook-cal_no-app-ids":            {"outlook_calendar", nil},
+	"outlook-cal_no-app-ids_no-groups":  {"outlook_calendar", map[string]string{"groups": "off"}},
 	"outlook-mail":                      {"outlook_mail", map[string]string{"ids": "clear"}},
 	"outlook-mail_no-app-ids":           {"outlook_mail", nil},
 	"outlook-mail_no-app-ids_no-groups": {"outlook_mail", map[string]string{"groups": "off"}},
@@ -91,7 +94,7 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 			differs.refused[template] = true
 		}
 	}
-	if err := lines.Err(); err != nil || documents != 55 || sanitized < 25 {
+	if err := lines.Err(); err != nil || documents != 76 || sanitized < 30 {
 		t.Errorf("%d documents, %d sanitized, %v", documents, sanitized, err)
 	}
 	for connector, d := range differences {
