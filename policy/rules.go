@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -93,7 +94,27 @@ func (s *shapes) ruleList(shape ast.Object, at position) (list []pathRule, ok bo
 		changes = changes || slices.ContainsFunc(r.units, func(u pathUnit) bool { return u.kind == unitChange })
 		list = append(list, r)
 	}
+	s.checkNames(list)
 	return list, true
+}
+
+// digestMembers are what a digest consists of.
+var digestMembers = []string{"length", "word_count"}
+
+// checkNames refuses paths that would find what a digest adds.
+func (s *shapes) checkNames(list []pathRule) {
+	digests := slices.ContainsFunc(list, func(r pathRule) bool { return r.units[0].kind == unitDigest })
+	for _, r := range list {
+		for _, u := range r.units {
+			for _, segment := range u.path {
+				for _, name := range segment.names {
+					if digests && u.kind == unitChange && (strings.HasPrefix(name, "+") || segment.scan && slices.Contains(digestMembers, name)) {
+						s.add(u.at.error("shape_error", fmt.Sprintf("cannot be expressed: the path finds %q, which is also a member of the digests that another rule adds", name), ""))
+					}
+				}
+			}
+		}
+	}
 }
 
 var ruleKeys = []string{"at", "do", "when"}

@@ -104,7 +104,7 @@ func (p *product) choose(node *plan.Node, c *plan.Choice, st pathState, pointer 
 // fill makes node what base is, with the state carried on to what is below it.
 // It asks what is still open of an object, a question at a time.
 func (p *product) fill(node, base *plan.Node, st pathState, answers map[question]bool, pointer string) {
-	q, one, open := p.open(base, st, answers)
+	q, open := p.open(base, st, answers)
 	passed := st.passed(p.units, answers)
 	if open {
 		node.Op, node.Choice = plan.Choose, &plan.Choice{}
@@ -122,7 +122,11 @@ func (p *product) fill(node, base *plan.Node, st pathState, answers map[question
 			return next
 		}
 		p.ask(node.Choice, q, branch, passed)
-		p.checkOrder(passed, q, one)
+		for _, one := range passed {
+			if other, ok := one.question(p.units); ok && slices.Contains(p.alike(q, passed), other) {
+				p.checkOrder(passed, other, one)
+			}
+		}
 		node.Digest = nil
 		return
 	}
@@ -178,9 +182,9 @@ func (p *product) alike(q question, st pathState) []question {
 
 // open finds a question that has no answer yet. Where the base leaves only one
 // answer it is noted.
-func (p *product) open(base *plan.Node, st pathState, answers map[question]bool) (question, arrival, bool) {
+func (p *product) open(base *plan.Node, st pathState, answers map[question]bool) (question, bool) {
 	if base.Op != plan.Object && base.Op != plan.Any {
-		return question{}, arrival{}, false
+		return question{}, false
 	}
 	for _, one := range st {
 		q, ok := one.question(p.units)
@@ -191,9 +195,9 @@ func (p *product) open(base *plan.Node, st pathState, answers map[question]bool)
 			answers[q] = answer
 			continue
 		}
-		return q, one, true
+		return q, true
 	}
-	return question{}, arrival{}, false
+	return question{}, false
 }
 
 // known answers a question by what the base leaves of the members it asks for.
@@ -289,7 +293,23 @@ func (p *product) fields(base *plan.Fields, st pathState, answers map[question]b
 	}
 	fields := plan.NewFields(nodes)
 	fields.Rest = restNode
+	p.checkDigests(fields, st)
 	return fields
+}
+
+// checkDigests refuses a path that finds all members of an object where some get
+// a digest beside them: it would find those too.
+func (p *product) checkDigests(fields *plan.Fields, st pathState) {
+	added := fields.Rest != nil && fields.Rest.Digest != nil
+	for _, f := range fields.All() {
+		added = added || f.Node != nil && f.Node.Digest != nil
+	}
+	for _, one := range st {
+		u := p.units[one.unit]
+		if added && u.kind == unitChange && one.segment < len(u.path) && one.mode == arrived && u.path[one.segment].kind == byWildcard {
+			p.s.add(u.at.error("shape_error", "cannot be expressed: the path finds all members of an object, also the digests that another rule adds", ""))
+		}
+	}
 }
 
 // under is the pointer of what has no name of its own below pointer: "/**" where
@@ -333,7 +353,8 @@ func (p *product) change(node, base *plan.Node, changes pathState) {
 	case plan.Run:
 		steps = slices.Concat(base.Steps, steps)
 	case plan.Object, plan.Array, plan.Choose:
-		// What is no object or array is null by now.
+		// What is no object or array is null by now. What is one becomes null too,
+		// where Psoxy would abort.
 		steps = slices.Concat([]plan.Step{{Do: plan.StepNull}}, steps)
 	case plan.Link:
 		p.s.add(p.units[changes[0].unit].at.error("shape_error", fmt.Sprintf("the path finds %q, which the base shape seals as a link", p.s.plan.Pointers[node.Pointer]), "a link can be dropped, nothing else"))
