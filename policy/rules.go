@@ -106,9 +106,10 @@ func (s *shapes) checkNames(list []pathRule) {
 	digests := slices.ContainsFunc(list, func(r pathRule) bool { return r.units[0].kind == unitDigest })
 	for _, r := range list {
 		for _, u := range r.units {
-			for _, segment := range u.path {
+			for i, segment := range u.path {
+				wide := segment.scan || i > 0 && u.path[i-1].kind == byWildcard
 				for _, name := range segment.names {
-					if digests && u.kind == unitChange && (strings.HasPrefix(name, "+") || segment.scan && slices.Contains(digestMembers, name)) {
+					if digests && u.kind == unitChange && (strings.HasPrefix(name, "+") || wide && slices.Contains(digestMembers, name)) {
 						s.add(u.at.error("shape_error", fmt.Sprintf("cannot be expressed: the path finds %q, which is also a member of the digests that another rule adds", name), ""))
 					}
 				}

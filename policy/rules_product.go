@@ -306,7 +306,7 @@ func (p *product) checkDigests(fields *plan.Fields, st pathState) {
 	}
 	for _, one := range st {
 		u := p.units[one.unit]
-		if added && u.kind == unitChange && one.segment < len(u.path) && one.mode == arrived && u.path[one.segment].kind == byWildcard {
+		if added && u.kind == unitChange && one.segment+1 == len(u.path) && one.mode == arrived && u.path[one.segment].kind == byWildcard {
 			p.s.add(u.at.error("shape_error", "cannot be expressed: the path finds all members of an object, also the digests that another rule adds", ""))
 		}
 	}

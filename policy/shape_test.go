@@ -159,7 +159,7 @@ func TestOperations(t *testing.T) {
 func TestContainers(t *testing.T) {
 	for shape, want := range map[string][]string{
 		`shape.any`:                                  {`0 "" any rest:1 items:1`, `1 "/**" any rest:1 items:1`},
-		`shape.any_with({"a": shape.link})`:          {`0 "" any a:2 rest:1 items:1`, `1 "/**" any rest:1 items:1`, `2 "/a" link`},
+		`shape.any_with({"a": shape.link})`:          {`0 "" any a:1 rest:2 items:2`, `1 "/a" link`, `2 "/**" any rest:2 items:2`},
 		`{"x": shape.any}`:                           {`0 "" {} x:1`, `1 "/x" any rest:2 items:2`, `2 "/x/**" any rest:2 items:2`},
 		`shape.open({"a/b": shape.hash}, shape.any)`: {`0 "" {} a/b:1 rest:2`, `1 "/a~1b" run hash`, `2 "/**" any rest:2 items:2`},
 		`shape.open({}, shape.email)`:                {`0 "" {} rest:1`, `1 "/*" pseudonym`},
