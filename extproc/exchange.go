@@ -114,7 +114,7 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 	}
 	x.binding = pseudonym.Binding{Connector: route.Connector, Endpoint: route.Endpoint, Caller: head.Caller.SPIFFEID, Path: path}
 
-	input := policy.Input{Method: head.Method, Target: target, Headers: headerMap(head.Headers), Caller: head.Caller}
+	input := policy.Input{Method: head.Method, Target: target, Headers: headerMap(head.Headers), Caller: head.Caller, Reveal: x.reveal}
 	link, refusal := x.openLink(target)
 	if refusal != nil {
 		return Forward{}, x.refuse(refusal)
@@ -155,11 +155,16 @@ func (x *Exchange) revealPath(route policy.Route) (string, bool) {
 		if !p.Reversible {
 			return p.Value
 		}
-		value, ok := x.gateway.codec.AppendReveal(nil, []byte(p.Value))
-		revealed = revealed && ok && len(value) > 0
-		return string(value)
+		value, ok := x.reveal(p.Value)
+		revealed = revealed && ok
+		return value
 	})
 	return string(path), revealed && path != nil
+}
+
+func (x *Exchange) reveal(token string) (string, bool) {
+	value, ok := x.gateway.codec.AppendReveal(nil, []byte(token))
+	return string(value), ok && len(value) > 0
 }
 
 // Response decides the head of the upstream's response: whether the response is

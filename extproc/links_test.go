@@ -171,3 +171,26 @@ func TestEmptyPage(t *testing.T) {
 		t.Errorf("without a value: %d %s", r.Status, r.Body)
 	}
 }
+
+// TestFilterByToken: a client asks for what it knows by its token only, and pages
+// on in the answer.
+func TestFilterByToken(t *testing.T) {
+	w := newWorld(t)
+	id := string(w.codec.AppendReversible(nil, []byte(thingID)))
+	next := w.page(t, "/v1.0/things?$filter=id+eq+'"+id+"'", "https://"+upstream+"/v1.0/things?$filter=id%20eq%20'"+thingID+"'&$skiptoken=CANARY")
+	if want := "/v1.0/things?$filter=id%20eq%20'" + thingID + "'"; w.upstream.last.RequestURI != want {
+		t.Errorf("upstream got %s, want %s", w.upstream.last.RequestURI, want)
+	}
+	if r := w.get(t, strings.TrimPrefix(next, origin)); r.Status != 200 {
+		t.Errorf("the next page: %d %s", r.Status, r.Body)
+	}
+	forged := id[:len(id)-4] + "AAAA"
+	for value, want := range map[string]string{
+		thingID: "id_not_pseudonymous", "CANARY@acme.com": "id_not_pseudonymous", forged: "id_not_revealed", "t~" + id[2:]: "id_not_pseudonymous",
+	} {
+		w.upstream.last = nil
+		if r := w.get(t, "/v1.0/things?$filter=id+eq+'"+value+"'"); code(t, r.Body) != want || w.upstream.last != nil {
+			t.Errorf("%s: %d %s, want %s", value, r.Status, r.Body, want)
+		}
+	}
+}

@@ -50,7 +50,7 @@ var answers = map[string]answer{
 	"header_value_not_allowed":    {403, "The policy does not allow this value of a request header."},
 	"id_not_allowed":              {403, "The policy does not allow this id in the path."},
 	"id_not_pseudonymous":         {403, "Use the reversible token (p~…) that a response of this service gave you instead of a plain id."},
-	"id_not_revealed":             {404, "The token in the path is not known here."},
+	"id_not_revealed":             {404, "The token in the path, or in an option, is not known here."},
 	"link_not_valid":              {400, "This page link was not made here for this path and caller, or its key is gone. Start the listing again."},
 	"link_not_alone":              {400, "A page link must be used as it was given, without further query options."},
 	"denied_by_policy":            {403, "The policy denies this request."},

@@ -47,7 +47,7 @@ _thing := {
 endpoints["list"] := {
 	"methods": {"GET"},
 	"path": "/v1.0/things",
-	"query": {"$select": {}, "$top": {"max": 10}, "$filter": {"properties": {"size"}}},
+	"query": {"$select": {}, "$top": {"max": 10}, "$filter": {"properties": {"size"}, "reversible": {"id"}}},
 	"headers": {"Prefer": {"values": {"small"}}},
 	"response": {"value": [_thing], "@odata.nextLink": shape.link},
 }

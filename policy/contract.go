@@ -22,6 +22,9 @@ type endpoint struct {
 	rules map[string]paramRule
 	// options are the query options by canonical name, as the policy spells them.
 	options map[string]string
+	// tokenOptions are the options, by canonical name, whose whole value is a token;
+	// tokenProperties, in lower case, those that $filter compares with tokens.
+	tokenOptions, tokenProperties map[string]bool
 	// headers are the request headers that go upstream, in lower case, sorted.
 	headers []string
 	record  record
@@ -93,7 +96,7 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 			return nil, false
 		}
 	}
-	e = &endpoint{source: o, reversible: map[string]bool{}, tokenized: map[string]bool{}, rules: map[string]paramRule{}, options: map[string]string{}}
+	e = &endpoint{source: o, reversible: map[string]bool{}, tokenized: map[string]bool{}, rules: map[string]paramRule{}, options: map[string]string{}, tokenOptions: map[string]bool{}, tokenProperties: map[string]bool{}}
 	enabled = true
 	if t := o.Get(ast.StringTerm("enabled")); t != nil {
 		b, ok := value[ast.Boolean](k.problems, t, at.key("enabled"), "true or false")
@@ -274,8 +277,11 @@ func describeRule(rule map[string]any) string {
 		return "matches " + rule["pattern"].(string)
 	case rule["max"] != nil:
 		return fmt.Sprintf("at most %d", rule["max"])
+	case rule["reversible"] == true:
+		return "a token"
 	case rule["properties"] != nil:
-		return fmt.Sprintf("%d properties", len(rule["properties"].(map[string]any)))
+		tokens, _ := rule["reversible"].(map[string]any)
+		return fmt.Sprintf("%d properties", len(rule["properties"].(map[string]any))+len(tokens))
 	}
 	return ""
 }

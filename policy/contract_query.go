@@ -16,7 +16,7 @@ var systemOptions = map[string][]string{
 	"$count":      {"values"},
 	"$deltatoken": {"values", "pattern"},
 	"$expand":     {"properties"},
-	"$filter":     {"properties"},
+	"$filter":     {"properties", "reversible"},
 	"$format":     {"values", "pattern"},
 	"$orderby":    {"properties"},
 	"$search":     {"values", "pattern"},
@@ -43,7 +43,7 @@ func (k *contract) query(e *endpoint, term *ast.Term, at position) map[string]an
 			continue
 		}
 		at := at.key(string(name))
-		keys := []string{"values", "pattern"}
+		keys := []string{"values", "pattern", "reversible"}
 		system := strings.HasPrefix(string(name), "$")
 		if system {
 			if keys, ok = systemOptions[string(name)]; !ok {
@@ -100,7 +100,39 @@ func (k *contract) optionRule(e *endpoint, o ast.Object, canonical string, at po
 	} else if canonical != "select" && slices.Contains(systemOptions["$"+canonical], "properties") {
 		rule["properties"] = map[string]any{} // none is allowed
 	}
+	if t := o.Get(ast.StringTerm("reversible")); t != nil && canonical == "filter" {
+		k.reversibleProperties(e, t, rule, at.key("reversible"))
+	} else if _, system := systemOptions["$"+canonical]; t != nil && !system {
+		b, ok := value[ast.Boolean](k.problems, t, at.key("reversible"), "true or false")
+		if len(rule) > 0 {
+			k.add(at.error("contract_error", "expected exactly one of values, pattern, reversible", ""))
+		}
+		e.tokenOptions[canonical] = ok && bool(b)
+		rule["reversible"] = e.tokenOptions[canonical]
+	}
 	return rule
+}
+
+// reversibleProperties reads the properties that a filter may compare with tokens.
+// Those that the response keeps in clear, as option ids may say, are ordinary ones.
+func (k *contract) reversibleProperties(e *endpoint, term *ast.Term, rule map[string]any, at position) {
+	properties, reversible := rule["properties"].(map[string]any), map[string]any{}
+	for _, path := range k.strings(term, at) {
+		known := e.record.spell(path)
+		lower := foldASCII(known)
+		switch {
+		case e.record.reversible[lower]:
+			reversible[known] = true
+			e.tokenProperties[lower] = true
+		case e.record.kept[lower]:
+			properties[known] = true
+		case slices.Contains(e.record.paths(), known):
+			k.add(at.error("contract_error", fmt.Sprintf("the response does not have %q as a reversible token", path), "only values that a response gave can be asked for"))
+		default:
+			k.add(at.error("contract_error", fmt.Sprintf("the response has no property %q", path), didYouMean(path, e.record.paths())))
+		}
+	}
+	rule["reversible"] = reversible
 }
 
 // properties checks a set of property paths against the response: a condition

@@ -44,7 +44,7 @@ type Header struct{ Name, Value string }
 // codes are what the library denies with, the most important first.
 var codes = []string{
 	codePolicyError, "path_not_allowed", "method_not_allowed", "id_not_allowed", "query_not_allowed", "query_malformed",
-	"query_value_not_allowed", "filter_property_not_allowed", "header_value_not_allowed", codeDeniedByPolicy,
+	"id_not_pseudonymous", "id_not_revealed", "query_value_not_allowed", "filter_property_not_allowed", "header_value_not_allowed", codeDeniedByPolicy,
 }
 
 const (
@@ -79,10 +79,11 @@ func (s *Snapshot) Decide(ctx context.Context, route Route, in Input) Decision {
 		return d.deny(reasons...)
 	}
 	if !in.Sealed {
-		var listed bool
-		if d.Query, listed = route.endpoint.renderQuery(in.Target.Options); !listed {
-			return d.deny(codePolicyError)
+		query, reason := route.endpoint.renderQuery(in)
+		if reason != "" {
+			return d.deny(reason)
 		}
+		d.Query = query
 	}
 	d.Allow = true
 	d.Plan, d.ErrorPlan = route.endpoint.info.Plan, route.endpoint.info.ErrorPlan
@@ -148,16 +149,65 @@ func (e *endpoint) forward(headers map[string]string) []Header {
 	return forwarded
 }
 
-// renderQuery writes the options as the policy spells their names. It reports
-// false for an option that the endpoint does not list.
-func (e *endpoint) renderQuery(options []odata.Option) (string, bool) {
+// renderQuery writes the options as the policy spells their names, with tokens
+// revealed. It returns a reason if it cannot.
+func (e *endpoint) renderQuery(in Input) (query, reason string) {
 	var dst []byte
-	for _, o := range options {
+	for _, o := range in.Target.Options {
 		name, ok := e.options[o.Name]
 		if !ok {
-			return "", false
+			return "", codePolicyError
+		}
+		code := ""
+		switch {
+		case e.tokenOptions[o.Name]:
+			o.Value, code = in.reveal(o.Value)
+		case o.Name == "filter" && len(e.tokenProperties) > 0:
+			o.Value, code = e.revealFilter(in, o.Value)
+		}
+		if code != "" {
+			return "", code + ":" + name
 		}
 		dst = odata.AppendOption(dst, name, o.Value)
 	}
-	return string(dst), true
+	return string(dst), ""
+}
+
+// reveal turns a token back, or returns a code.
+func (in Input) reveal(token string) (value, code string) {
+	if !isToken(token) {
+		return "", "id_not_pseudonymous"
+	}
+	if in.Reveal == nil {
+		return "", "id_not_revealed"
+	}
+	value, ok := in.Reveal(token)
+	if !ok || value == "" {
+		return "", "id_not_revealed"
+	}
+	return value, ""
+}
+
+// revealFilter turns the tokens back that a filter compares properties with.
+func (e *endpoint) revealFilter(in Input, value string) (revealed, code string) {
+	f, err := odata.ParseFilter(value)
+	if err != nil {
+		return "", codePolicyError
+	}
+	rest := 0
+	for _, c := range f.Comparisons {
+		if !e.tokenProperties[foldASCII(c.Property)] {
+			continue
+		}
+		for _, l := range c.Literals {
+			token, _ := l.Unquoted()
+			id, code := in.reveal(token)
+			if code != "" {
+				return "", code
+			}
+			revealed += value[rest:l.Offset] + odata.Quote(id)
+			rest = l.Offset + len(l.Text)
+		}
+	}
+	return revealed + value[rest:], ""
 }

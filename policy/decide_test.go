@@ -325,7 +325,7 @@ func TestInputIsAsTheSchemaSays(t *testing.T) {
 	"endpoint": {"connector": "test", "id": "items", "params": {}},
 	"odata": {
 		"top": 5, "count": true, "select": ["id", "from/address"], "orderby": [{"property": "id", "descending": true}],
-		"filter": {"properties": ["id", "unknown"], "functions": ["tolower"], "lambdas": false, "depth": 2},
+		"filter": {"properties": ["id", "unknown"], "functions": ["tolower"], "lambdas": false, "depth": 2, "comparisons": [{"property": "id", "operator": "eq"}], "others": ["unknown"]},
 		"expand": [{"path": "manager", "select": ["id"], "options": ["select", "expand"]}, {"path": "manager/to", "select": [], "options": []}],
 		"malformed": ["skip"],
 	},

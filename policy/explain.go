@@ -41,7 +41,7 @@ type RulePlace struct {
 	Line int
 }
 
-// Explain decides a request and says how. It is for authors, not for the path of
+// Explain decides a request and says how. Tokens stay as they are. It is for authors, not for the path of
 // requests: it evaluates with a tracer.
 func (s *Snapshot) Explain(ctx context.Context, method, target string, headers map[string]string, caller Caller) Explanation {
 	var e Explanation
@@ -57,6 +57,7 @@ func (s *Snapshot) Explain(ctx context.Context, method, target string, headers m
 	info := e.Route.endpoint.info
 	e.Endpoint = &info
 	in := Input{Method: method, Target: e.Target, Headers: headers, Caller: caller}
+	in.Reveal = func(token string) (string, bool) { return token, true }
 	if e.Decision = s.Decide(ctx, e.Route, in); e.Decision.Allow {
 		return e
 	}

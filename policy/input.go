@@ -20,6 +20,9 @@ type Input struct {
 	// Sealed says that Target.Options come from a page link that the upstream
 	// wrote and the sidecar sealed. Its paging options are then allowed.
 	Sealed bool
+	// Reveal turns a token back into its value, or returns false. It is asked for
+	// tokens in options, once the policy has allowed the request. Nil reveals none.
+	Reveal func(token string) (value string, ok bool)
 }
 
 // Caller is who asks, as far as it was verified. Empty members are absent for
@@ -144,6 +147,8 @@ func optionTerm(o odata.Option, r record) (*ast.Term, error) {
 			item{str("functions"), strs(f.Functions)},
 			item{str("lambdas"), ast.InternedTerm(f.Lambdas)},
 			item{str("depth"), ast.InternedTerm(f.Depth)},
+			item{str("comparisons"), comparisons(f, r)},
+			item{str("others"), r.terms(f.Others)},
 		), err
 	case "orderby":
 		orders, err := odata.ParseOrderBy(o.Value)
@@ -163,6 +168,15 @@ func optionTerm(o odata.Option, r record) (*ast.Term, error) {
 		return str(text), err
 	}
 	return nil, nil
+}
+
+// comparisons are those of properties with literals, without the literals.
+func comparisons(f odata.Filter, r record) *ast.Term {
+	terms := make([]*ast.Term, len(f.Comparisons))
+	for i, c := range f.Comparisons {
+		terms[i] = ast.ObjectTerm(item{str("property"), str(r.spell(c.Property))}, item{str("operator"), str(c.Operator)})
+	}
+	return ast.ArrayTerm(terms...)
 }
 
 // terms spells property paths as the response does.

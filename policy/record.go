@@ -14,13 +14,15 @@ type record struct {
 	spelling map[string]string
 	// kept says for the path in lower case whether every spelling of it is kept.
 	kept map[string]bool
+	// reversible says whether every spelling of it is a reversible token.
+	reversible map[string]bool
 }
 
 // recordOf finds the item: the elements of the top-level "value" array, which is
 // where OData puts a collection (OData JSON Format 4.01 section 14), or else the
 // whole body.
 func recordOf(p *plan.Plan) record {
-	r := record{spelling: map[string]string{}, kept: map[string]bool{}}
+	r := record{spelling: map[string]string{}, kept: map[string]bool{}, reversible: map[string]bool{}}
 	if p.Psoxy {
 		return r // rules at any depth know no paths
 	}
@@ -44,7 +46,7 @@ func (r record) collect(nodes []*plan.Node, path string) {
 			below = path + "/" + name
 		}
 		var inner []*plan.Node
-		kept := true
+		kept, reversible := true, true
 		for _, n := range nodes {
 			var member []*plan.Node
 			if f := fieldOf(n, name); f != nil {
@@ -52,19 +54,29 @@ func (r record) collect(nodes []*plan.Node, path string) {
 			}
 			for _, m := range member {
 				kept = kept && m != nil && m.Op == plan.Keep
+				reversible = reversible && isReversible(m)
 			}
-			kept = kept && member != nil
+			kept, reversible = kept && member != nil, reversible && member != nil
 			inner = append(inner, member...)
 		}
 		lower := foldASCII(below)
 		if before, twice := r.kept[lower]; twice {
-			kept = kept && before
+			kept, reversible = kept && before, reversible && r.reversible[lower]
 		} else {
 			r.spelling[lower] = below
 		}
-		r.kept[lower] = kept
+		r.kept[lower], r.reversible[lower] = kept, reversible
 		r.collect(inner, below)
 	}
+}
+
+// isReversible tells whether a value leaves as a token that a request may bring back.
+func isReversible(n *plan.Node) bool {
+	if n == nil {
+		return false
+	}
+	step := len(n.Steps) == 1 && (n.Steps[0].Do == plan.StepTokenize || n.Steps[0].Do == plan.StepReversible)
+	return n.Op == plan.Reversible || n.Op == plan.Run && step
 }
 
 // alternatives adds the nodes that a value, or the elements of an array, may get.

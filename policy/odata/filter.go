@@ -16,7 +16,40 @@ type Filter struct {
 	Lambdas bool
 	// Depth is how deep it nests; a single comparison has depth 1.
 	Depth int
+	// Comparisons are those of a property, on the left, with literals only.
+	Comparisons []Comparison
+	// Others are the properties that it also reads in any other way, as spelled,
+	// sorted, each once: inside a function, compared with each other, by themselves.
+	Others []string
 }
+
+// Comparison is property operator literal, or property in (literals).
+type Comparison struct {
+	// Property is the property path, as in Filter.Properties.
+	Property string
+	// Operator is in lower case.
+	Operator string
+	Literals []Literal
+}
+
+// Literal is a literal in an expression.
+type Literal struct {
+	// Text is as written, Offset where it begins in the value of the option.
+	Text   string
+	Offset int
+}
+
+// Unquoted returns the value of a string literal, its doubled quotes undone, and
+// false for a literal of another type.
+func (l Literal) Unquoted() (string, bool) {
+	if len(l.Text) < 2 || l.Text[0] != '\'' {
+		return "", false
+	}
+	return strings.ReplaceAll(l.Text[1:len(l.Text)-1], "''", "'"), true
+}
+
+// Quote writes a string literal.
+func Quote(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
 
 // functions are those that an expression may call, with the number of arguments.
 var functions = map[string][2]int{
@@ -41,6 +74,8 @@ func ParseFilter(value string) (Filter, error) {
 	p.filter.Properties = slices.Compact(p.filter.Properties)
 	slices.Sort(p.filter.Functions)
 	p.filter.Functions = slices.Compact(p.filter.Functions)
+	slices.Sort(p.filter.Others)
+	p.filter.Others = slices.Compact(p.filter.Others)
 	return p.filter, nil
 }
 
@@ -74,41 +109,74 @@ func (p *filterParser) comparison(depth int) {
 	for p.keyword("not") {
 		p.next()
 	}
-	p.operand(depth)
+	left := p.operand(depth)
 	if p.tok.kind != identifier {
+		p.other(left)
 		return
 	}
-	switch strings.ToLower(p.tok.text) {
+	operator := strings.ToLower(p.tok.text)
+	switch operator {
 	case "eq", "ne", "gt", "ge", "lt", "le", "has":
 		p.next()
-		p.operand(depth)
+		if left == "" || p.tok.kind != literal && !p.constant() {
+			p.other(left)
+			p.other(p.operand(depth))
+			return
+		}
+		p.compare(left, operator, p.literal())
 	case "in":
 		p.next()
-		p.list()
+		literals := p.list()
+		if left != "" {
+			p.compare(left, operator, literals...)
+		}
+	default:
+		p.other(left)
 	}
 }
 
+func (p *filterParser) compare(property, operator string, literals ...Literal) {
+	p.filter.Comparisons = append(p.filter.Comparisons, Comparison{property, operator, literals})
+}
+
+// other notes a property that is not compared with literals; "" is none.
+func (p *filterParser) other(property string) {
+	if property != "" {
+		p.filter.Others = append(p.filter.Others, property)
+	}
+}
+
+// literal takes the current token as a literal.
+func (p *filterParser) literal() Literal {
+	l := Literal{Text: p.tok.text, Offset: p.tok.offset}
+	p.next()
+	return l
+}
+
 // list reads ('a','b').
-func (p *filterParser) list() {
+func (p *filterParser) list() []Literal {
+	var literals []Literal
 	p.expect("(")
 	for {
 		if p.tok.kind != literal && !p.constant() {
 			p.fail("expected a literal")
-			return
+			return nil
 		}
-		p.next()
+		literals = append(literals, p.literal())
 		if !p.take(",") {
 			break
 		}
 	}
 	p.expect(")")
+	return literals
 }
 
 func (p *filterParser) constant() bool {
 	return p.keyword("true") || p.keyword("false") || p.keyword("null")
 }
 
-func (p *filterParser) operand(depth int) {
+// operand returns the path of a property that is the whole of it, or "".
+func (p *filterParser) operand(depth int) string {
 	switch {
 	case p.take("("):
 		p.or(depth + 1)
@@ -116,25 +184,26 @@ func (p *filterParser) operand(depth int) {
 	case p.tok.kind == literal || p.constant():
 		p.next()
 	case p.tok.kind == identifier:
-		p.pathOrCall(depth)
+		return p.pathOrCall(depth)
 	default:
 		p.fail("expected a value")
 	}
+	return ""
 }
 
-func (p *filterParser) pathOrCall(depth int) {
+func (p *filterParser) pathOrCall(depth int) string {
 	name := strings.ToLower(p.tok.text)
 	if arity, ok := functions[name]; ok && strings.HasPrefix(p.src[p.at:], "(") {
 		p.next()
 		p.call(name, arity, depth)
-		return
+		return ""
 	}
 	path := p.path(false)
 	if p.is("(") {
 		p.lambda(path, depth)
-		return
+		return ""
 	}
-	p.property(path)
+	return p.property(path)
 }
 
 func (p *filterParser) call(name string, arity [2]int, depth int) {
@@ -147,7 +216,8 @@ func (p *filterParser) call(name string, arity [2]int, depth int) {
 	p.expect("(")
 	count := 0
 	if !p.is(")") {
-		for p.operand(depth); ; p.operand(depth) {
+		for {
+			p.other(p.operand(depth))
 			if count++; !p.take(",") {
 				break
 			}
@@ -173,7 +243,7 @@ func (p *filterParser) lambda(path string, depth int) {
 		return
 	}
 	p.filter.Lambdas = true
-	p.property(collection)
+	p.other(p.property(collection))
 	p.next()
 	if quantifier == "any" && p.take(")") {
 		return
@@ -190,8 +260,10 @@ func (p *filterParser) lambda(path string, depth int) {
 	p.ranges = p.ranges[:len(p.ranges)-1]
 }
 
-func (p *filterParser) property(path string) {
-	p.filter.Properties = append(p.filter.Properties, p.resolve(path))
+func (p *filterParser) property(path string) string {
+	path = p.resolve(path)
+	p.filter.Properties = append(p.filter.Properties, path)
+	return path
 }
 
 // resolve replaces a lambda variable by its collection.

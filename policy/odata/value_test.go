@@ -3,6 +3,7 @@ package odata
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,8 +36,56 @@ func TestParseFilter(t *testing.T) {
 			t.Errorf("%s: %v", test.value, err)
 			continue
 		}
+		got.Comparisons, got.Others = nil, nil // see below
 		if !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %+v, want %+v", test.value, got, test.want)
+		}
+	}
+}
+
+func TestParseFilterComparisons(t *testing.T) {
+	one := func(property, operator, text string, offset int) Comparison {
+		return Comparison{property, operator, []Literal{{text, offset}}}
+	}
+	for _, test := range []struct {
+		value       string
+		comparisons []Comparison
+		others      []string
+	}{
+		{"id eq 'a'", []Comparison{one("id", "eq", "'a'", 6)}, nil},
+		{"ID  NE 'it''s' and (b gt 5 or not c eq null)", []Comparison{one("ID", "ne", "'it''s'", 7), one("b", "gt", "5", 25), one("c", "eq", "null", 39)}, nil},
+		{"a/b in ('x', 'y') ", []Comparison{{"a/b", "in", []Literal{{"'x'", 8}, {"'y'", 13}}}}, nil},
+		{"'a' eq id", nil, []string{"id"}},
+		{"id eq b", nil, []string{"b", "id"}},
+		{"(id) eq 'a'", nil, []string{"id"}},
+		{"id", nil, []string{"id"}},
+		{"not id or id eq 'a'", []Comparison{one("id", "eq", "'a'", 16)}, []string{"id"}},
+		{"id eq ('a')", nil, []string{"id"}},
+		{"id eq tolower('a')", nil, []string{"id"}},
+		{"startswith(id,'a') eq true", nil, []string{"id"}},
+		{"tolower(id) in ('a')", nil, []string{"id"}},
+		{"a/any(x:x/id eq 'b')", []Comparison{one("a/id", "eq", "'b'", 16)}, []string{"a"}},
+	} {
+		got, err := ParseFilter(test.value)
+		if err != nil || !reflect.DeepEqual(got.Comparisons, test.comparisons) || !reflect.DeepEqual(got.Others, test.others) {
+			t.Errorf("%s: %+v, %v", test.value, got, err)
+		}
+		for _, c := range got.Comparisons {
+			for _, l := range c.Literals {
+				if !strings.HasPrefix(test.value[l.Offset:], l.Text) {
+					t.Errorf("%s: literal %+v", test.value, l)
+				}
+			}
+		}
+	}
+	for text, want := range map[string]string{"'a'": "a", "'it''s'": "it's", "''": "", "''''": "'"} {
+		if got, ok := (Literal{Text: text}).Unquoted(); !ok || got != want || Quote(got) != text {
+			t.Errorf("%s: %q, %t", text, got, ok)
+		}
+	}
+	for _, text := range []string{"5", "null", "2024-01-01", ""} {
+		if got, ok := (Literal{Text: text}).Unquoted(); ok {
+			t.Errorf("%s is a string: %q", text, got)
 		}
 	}
 }
@@ -157,6 +206,20 @@ func FuzzParseValues(f *testing.F) {
 					if !strings.Contains(value, name) {
 						t.Fatalf("%q: reports %q", value, path)
 					}
+				}
+			}
+			compared := map[string]bool{}
+			for _, c := range filter.Comparisons {
+				compared[c.Property] = true
+				for _, l := range c.Literals {
+					if !strings.HasPrefix(value[l.Offset:], l.Text) || l.Text == "" {
+						t.Fatalf("%q: literal %+v", value, l)
+					}
+				}
+			}
+			for _, path := range filter.Properties {
+				if !compared[path] && !slices.Contains(filter.Others, path) {
+					t.Fatalf("%q: %q is neither compared nor used otherwise", value, path)
 				}
 			}
 			if filter.Depth < 1 || filter.Depth > MaxDepth {

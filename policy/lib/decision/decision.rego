@@ -77,6 +77,7 @@ reasons contains "query_value_not_allowed:$expand" if {
 reasons contains "filter_property_not_allowed:$filter" if {
 	some path in input.odata.filter.properties
 	not _condition_allowed("filter", path)
+	not _compared_with_tokens(path)
 }
 
 reasons contains "filter_property_not_allowed:$filter" if input.odata.filter.lambdas
@@ -228,6 +229,21 @@ _expansion_allowed(item) if {
 		option in {"select", "expand", "top"}
 	}
 }
+
+# What its response has as a token a filter may compare with tokens, for being the
+# same or not. That they are tokens is seen where they are revealed; what the
+# upstream wrote into a page link is the value itself.
+_compared_with_tokens(path) if {
+	_endpoint.query.filter.reversible[path]
+	not path in input.odata.filter.others
+	every comparison in input.odata.filter.comparisons {
+		_about_sameness(comparison, path)
+	}
+}
+
+_about_sameness(comparison, path) if comparison.property != path
+
+_about_sameness(comparison, _) if comparison.operator in {"eq", "ne", "in"}
 
 _order_allowed(order) if _condition_allowed("orderby", order.property)
 

@@ -163,6 +163,31 @@ test_filter if {
 	}
 }
 
+# Properties that are tokens in the response, compared with tokens.
+test_reversible_filter if {
+	with_ids := json.patch(endpoint, [{"op": "add", "path": "/query/filter/reversible", "value": {"user": true}}])
+	cases := [
+		[{"property": "user", "operator": "eq"}, [], set()],
+		[{"property": "user", "operator": "ne"}, [], set()],
+		[{"property": "user", "operator": "in"}, [], set()],
+		[{"property": "user", "operator": "ge"}, [], {"filter_property_not_allowed:$filter"}],
+		[{"property": "user", "operator": "has"}, [], {"filter_property_not_allowed:$filter"}],
+		[{"property": "user", "operator": "eq"}, ["user"], {"filter_property_not_allowed:$filter"}],
+		[{"property": "mail", "operator": "eq"}, [], {"filter_property_not_allowed:$filter"}],
+	]
+	every case in cases {
+		parsed := {"filter": {
+			"properties": ["id", case[0].property],
+			"lambdas": false,
+			"comparisons": [case[0], {"property": "id", "operator": "gt"}],
+			"others": case[1],
+		}}
+		decision := graphveil.decision with input as json.patch(good, [odata(parsed)])
+			with data.graphveil.endpoints as {"c": {"e": with_ids}}
+		decision.reasons == case[2]
+	}
+}
+
 test_orderby if {
 	reasons(odata({"orderby": [{"property": "id", "descending": true}]})) == set()
 	reasons(odata({"orderby": [{"property": "name", "descending": true}]})) == {"filter_property_not_allowed:$orderby"}
