@@ -30,7 +30,7 @@ func (s *Server) event(user, n int, from string) record {
 
 func isSeries(n int) bool { return n < 1<<24 && n%7 == 3 }
 
-func isOnline(r *record) bool { return r.n%3 == 0 }
+func isOnline(r *record) bool { return r.n&(1<<24-1)%3 == 0 }
 
 // appendEventID writes an id like those of messages, of another item.
 func (k keys) appendEventID(b []byte, user, n int) []byte {
@@ -154,7 +154,7 @@ func eventSubject(r *record, b []byte) []byte {
 
 // organizer is the owner of two events in three.
 func (r *record) organizer() person {
-	if r.n%3 == 1 {
+	if r.n&(1<<24-1)%3 == 1 {
 		return r.user(9)
 	}
 	return r.user(0)

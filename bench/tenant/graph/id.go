@@ -27,6 +27,15 @@ const (
 	kindChannelMessage
 	kindChat
 	kindChatMessage
+	kindCall
+	kindPSTN
+	kindDirect
+	kindBotCall
+	kindReport
+	kindInteraction
+	kindDrive
+	kindDriveItem
+	kindActivity
 )
 
 // keys makes ids from positions and reads them back, so that no index of ids is needed.

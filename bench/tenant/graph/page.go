@@ -40,7 +40,7 @@ func (s *Server) list(a *answer, q *query, l *listing) *problem {
 	switch {
 	case next < 0:
 	case l.target.service.skips:
-		link = s.here(a.r) + "?" + skipQuery(q, cmp.Or(q.top, l.target.service.page), q.skip+len(page))
+		link = s.here(a.r) + "?" + skipQuery(q, l.target.service, q.skip+len(page))
 	default:
 		link = s.here(a.r) + "?" + tokenQuery(q, "$skiptoken", s.token(l, q, uint64(next)))
 	}
@@ -183,8 +183,11 @@ func tokenQuery(q *query, name, token string) string {
 	return b.String() + name + "=" + token
 }
 
-// skipQuery repeats the options with an escaped "$", and always says $top and $skip.
-func skipQuery(q *query, top, skip int) string {
+// skipQuery repeats the options with an escaped "$", and always says $top, where the service takes it, and $skip.
+func skipQuery(q *query, service *service, skip int) string {
+	if service.noTop {
+		return "$skip=" + strconv.Itoa(skip)
+	}
 	var b strings.Builder
 	for _, o := range q.options {
 		if o.name != "top" && o.name != "skip" {
@@ -195,7 +198,7 @@ func skipQuery(q *query, top, skip int) string {
 			}
 		}
 	}
-	return b.String() + "%24top=" + strconv.Itoa(top) + "&%24skip=" + strconv.Itoa(skip)
+	return b.String() + "%24top=" + strconv.Itoa(cmp.Or(q.top, service.page)) + "&%24skip=" + strconv.Itoa(skip)
 }
 
 // sorted returns the order of records by a text value, computed once per collection and property.

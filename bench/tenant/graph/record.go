@@ -165,6 +165,9 @@ func common(word string, place int) filler {
 	case "yes": // true for one record in n
 		return func(r *record, b []byte) []byte { return appendBool(b, r.flip(place, n)) }
 	}
+	if forms := identities[name]; forms != nil {
+		return identity(forms, argument, place)
+	}
 	if who, what, ok := strings.Cut(word, "."); ok {
 		if k, err := strconv.Atoi(who); err == nil && personWords[what] != nil {
 			write := personWords[what]

@@ -55,6 +55,19 @@ var endpoints = []endpoint{
 	{path: "teams/*/channels/*/messages/*/replies", service: teams, opens: readPosts, serve: (*Server).listReplies},
 	{path: "users/*/chats", service: teams, opens: readChats, serve: (*Server).listChats, also: expand},
 	{path: "chats/*/messages", service: teams, opens: readChat, serve: (*Server).listChatMessages},
+
+	{path: "communications/callrecords", service: calls, opens: readCalls, serve: (*Server).listCallRecords},
+	{path: "communications/callrecords/getpstncalls(fromdatetime,todatetime)", service: callLogs, opens: readCallLogs, serve: (*Server).listPSTN},
+	{path: "communications/callrecords/getdirectroutingcalls(fromdatetime,todatetime)", service: callLogs, opens: readCallLogs, serve: (*Server).listDirectRouting},
+	{path: "communications/callrecords/*", service: calls, single: true, opens: readCalls, serve: (*Server).getCallRecord, also: expand},
+	{path: "communications/callrecords/*/sessions", service: calls, opens: readCalls, serve: (*Server).listSessions, also: expand},
+	{path: "communications/calls/*", service: calls, single: true, opens: ownCalls, serve: (*Server).getCall},
+	{path: "users/*/onlinemeetings", service: teams, opens: readMeetings, serve: (*Server).listMeetings},
+	{path: "users/*/onlinemeetings/*", service: teams, single: true, opens: readMeetings, serve: (*Server).getMeeting},
+	{path: "users/*/onlinemeetings/*/attendancereports", service: teams, opens: readReports, serve: (*Server).listReports},
+	{path: "users/*/onlinemeetings/*/attendancereports/*", service: teams, single: true, opens: readReports, serve: (*Server).getReport, also: expand},
+
+	{path: "copilot/users/*/interactionhistory/getallenterpriseinteractions()", service: copilot, opens: readCopilot, serve: (*Server).listInteractions, beta: true},
 }
 
 // expand is for endpoints with navigation properties.
@@ -75,8 +88,6 @@ type target struct {
 	arguments map[string]string // of a function, by lower-case name, without quotes
 	roles     []string
 }
-
-const namespace = "microsoft.graph."
 
 // versionOf is the first segment of a path that was routed.
 func versionOf(r *http.Request) string {
@@ -147,7 +158,7 @@ func (t *target) match(segments []string) bool {
 // call reads a function segment: "delta", "delta()", "microsoft.graph.delta(token='x')", "getPstnCalls(from=1,to=2)".
 func (t *target) call(function, segment string) bool {
 	name, arguments, parentheses := strings.Cut(segment, "(")
-	if !strings.EqualFold(strings.TrimPrefix(strings.ToLower(name), namespace), function) {
+	if name = strings.TrimPrefix(strings.ToLower(name), "microsoft.graph."); strings.TrimPrefix(name, "callrecords.") != function {
 		return false
 	}
 	if !parentheses {

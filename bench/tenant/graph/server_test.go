@@ -15,7 +15,9 @@ import (
 )
 
 var everyRole = []string{"User.Read.All", "Group.Read.All", "GroupMember.Read.All", "Mail.Read", "MailboxSettings.Read", "Calendars.Read",
-	"Team.ReadBasic.All", "Channel.ReadBasic.All", "ChannelMessage.Read.All", "Chat.ReadBasic.All", "Chat.Read.All"}
+	"Team.ReadBasic.All", "Channel.ReadBasic.All", "ChannelMessage.Read.All", "Chat.ReadBasic.All", "Chat.Read.All",
+	"CallRecords.Read.All", "Calls.Initiate.All", "OnlineMeetings.Read.All", "OnlineMeetingArtifact.Read.All", "AiEnterpriseInteraction.Read.All",
+	"Files.Read.All"}
 
 // site is a Graph on loopback with a client of one protocol.
 type site struct {

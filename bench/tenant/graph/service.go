@@ -8,6 +8,7 @@ type service struct {
 	options       []string // that its collections take besides $select, in lower case
 	skips         bool     // pages are counted with $top and $skip; else there is a $skiptoken
 	linkLast      bool     // the page link is after the records
+	noTop         bool     // the page size is not said in links
 	counts        bool     // each page has the number of its records as @odata.count
 	refusal       problem  // for want of a role
 
@@ -28,6 +29,14 @@ var (
 		tokenHex: true, badToken: "BadRequest"}
 	drives = &service{page: 200, maxPage: 999, options: []string{"top", "count", "filter", "orderby", "skiptoken"},
 		refusal: forbidden("accessDenied", "Access denied."), badToken: "invalidRequest"}
+	calls = &service{page: 60, maxPage: 130, options: []string{"count", "filter", "skiptoken"},
+		refusal: forbidden("Forbidden", "Application is not authorized to perform this operation."), badToken: "BadRequest"}
+	// callLogs counts pages with $skip alone, and the records of each.
+	callLogs = &service{page: 1000, maxPage: 1000, options: []string{"skip"}, skips: true, noTop: true, counts: true, linkLast: true,
+		refusal: forbidden("Forbidden", "Application is not authorized to perform this operation.")}
+	copilot = &service{page: 100, maxPage: 100, options: []string{"top", "filter", "skiptoken"}, counts: true,
+		refusal:   forbidden("Forbidden", "Insufficient privileges to complete the operation."),
+		tokenHead: "SkipValue=10#MailboxFolder=MailFolders/TeamsMessagesData#", badToken: "BadRequest"}
 	outlook = &service{page: 10, maxPage: 1000, options: []string{"top", "count", "filter", "orderby", "skip"}, skips: true, linkLast: true,
 		refusal: forbidden("ErrorAccessDenied", "Access is denied. Check credentials and try again.")}
 )
@@ -49,5 +58,12 @@ var (
 	readPosts     = []string{"ChannelMessage.Read.All", "ChannelMessage.Read.Group", "Group.Read.All"}
 	readChats     = []string{"Chat.ReadBasic.All", "Chat.Read.All"}
 	readChat      = []string{"ChatMessage.Read.Chat", "Chat.Read.All"}
+	readCalls     = []string{"CallRecords.Read.All"}
+	readCallLogs  = []string{"CallRecord-PstnCalls.Read.All", "CallRecords.Read.All"}
+	ownCalls      = []string{"Calls.Initiate.All", "Calls.AccessMedia.All"}
+	readMeetings  = []string{"OnlineMeetings.Read.All"}
+	readReports   = []string{"OnlineMeetingArtifact.Read.All"}
+	readCopilot   = []string{"AiEnterpriseInteraction.Read.All"}
+	readFiles     = []string{"Files.Read.All", "Sites.Read.All"}
 	readCalendars = []string{"Calendars.ReadBasic", "Calendars.Read"}
 )
