@@ -3,6 +3,7 @@ package extproc
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -40,6 +41,15 @@ type Forward struct {
 	Path string
 	// Headers are set, replacing what the client sent under these names.
 	Headers []Header
+}
+
+// Backward is what becomes of the head of the upstream's response: its status
+// stays, and of its header fields those that are not in Remove.
+type Backward struct {
+	// Set are header fields that replace the upstream's under these names.
+	Set []Header
+	// Remove are the names, in lower case, of the fields that do not leave.
+	Remove []string
 }
 
 // ResponseHead is what the upstream answered, before its body.
@@ -168,15 +178,15 @@ func (x *Exchange) reveal(token string) (string, bool) {
 }
 
 // Response decides the head of the upstream's response: whether the response is
-// passed on, by which plan, and which of its header fields must be removed.
-func (x *Exchange) Response(head ResponseHead) (remove []string, refusal *Refusal) {
+// passed on, by which plan, and what becomes of its header fields.
+func (x *Exchange) Response(head ResponseHead) (Backward, *Refusal) {
 	if x.phase == phaseStart && head.Status >= 400 {
 		// No request was seen, so this is Envoy's own answer to one that it refused
 		// before its filters.
-		return nil, x.refuse(&Refusal{Code: "request_refused", Status: head.Status})
+		return Backward{}, x.refuse(&Refusal{Code: "request_refused", Status: head.Status})
 	}
 	if x.phase != phaseAllowed {
-		return nil, x.refuse(&Refusal{Code: "internal"})
+		return Backward{}, x.refuse(&Refusal{Code: "internal"})
 	}
 	x.record.UpstreamStatus = head.Status
 	body, refusal := x.planFor(head)
@@ -185,7 +195,7 @@ func (x *Exchange) Response(head ResponseHead) (remove []string, refusal *Refusa
 	}
 	if refusal != nil {
 		refusal.RetryAfter = retryAfterOf(head.Headers)
-		return nil, x.refuse(refusal)
+		return Backward{}, x.refuse(refusal)
 	}
 	x.record.Status = head.Status
 	x.phase = phaseEnded
@@ -194,12 +204,31 @@ func (x *Exchange) Response(head ResponseHead) (remove []string, refusal *Refusa
 		x.rewriter = x.gateway.pool.Get().(*sanitize.Rewriter)
 		x.rewriter.Reset(body, tokens{x})
 	}
+	return x.backward(head), nil
+}
+
+// backward decides the header fields. Location leads past the sidecar; only that of
+// 410, with which a service asks a client to begin a delta anew (graph-facts,
+// section 4), is replaced by a sealed link, where it leads to an endpoint.
+func (x *Exchange) backward(head ResponseHead) Backward {
+	var b Backward
+	locations := 0
 	for _, h := range head.Headers {
-		if !strings.HasPrefix(h.Name, ":") && !x.snapshot.AllowsResponseHeader(h.Name) && !envoysOwn[h.Name] {
-			remove = append(remove, h.Name)
+		switch {
+		case strings.HasPrefix(h.Name, ":") || envoysOwn[h.Name]:
+		case h.Name == "location":
+			if link, ok := x.appendLink(nil, []byte(h.Value)); ok && head.Status == http.StatusGone {
+				b.Set = append(b.Set, Header{h.Name, string(link)})
+			}
+			locations++
+		case !x.snapshot.AllowsResponseHeader(h.Name):
+			b.Remove = append(b.Remove, h.Name)
 		}
 	}
-	return remove, nil
+	if locations > 0 && (locations > 1 || len(b.Set) == 0) {
+		b.Set, b.Remove = nil, append(b.Remove, "location")
+	}
+	return b
 }
 
 // planFor chooses the plan of the body. A nil plan without refusal is a

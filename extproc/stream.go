@@ -193,13 +193,17 @@ next:
 
 func (s *stream) responseHeaders(h *extprocv3.HttpHeaders) error {
 	head := responseHead(h)
-	remove, refusal := s.exchange.Response(head)
+	backward, refusal := s.exchange.Response(head)
 	if refusal != nil {
 		return s.refuse(refusal)
 	}
+	mutation := &extprocv3.HeaderMutation{RemoveHeaders: backward.Remove}
+	for _, h := range backward.Set {
+		mutation.SetHeaders = append(mutation.SetHeaders, setHeader(h))
+	}
 	s.held = &extprocv3.ProcessingResponse{
 		Response: &extprocv3.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extprocv3.HeadersResponse{
-			Response: &extprocv3.CommonResponse{HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: remove}},
+			Response: &extprocv3.CommonResponse{HeaderMutation: mutation},
 		}},
 	}
 	if head.End {
