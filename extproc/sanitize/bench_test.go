@@ -120,6 +120,15 @@ func TestNoAllocations(t *testing.T) {
 		body: []byte(`{"value":[{"@odata.type":"event",` + members + `},{` + members + `,"@odata.type":"event"},{` + members + `}]}`),
 		plan: newPlan(nObject(fields{"value": nArray(event)})),
 	}
+	inJSON := nObject(fields{"text": nDo(plan.StepDigest), "id": nHash(), "more": nAny()})
+	all["inside of values"] = page{
+		body: []byte(`{"json":"{\"id\":\"x\",\"more\":[1.50,{\"a\":\"b\"}]}","strict":"{\"text\":\"a b\"}","lenient":"{text:a b,more:'c'}","probe":[{"a":1},{"b":2}],"all":{"x":1,"y":2}}`),
+		plan: newPlan(nObject(fields{"json": nInJSON(inJSON), "strict": nInner(inJSON), "lenient": nInner(inJSON),
+			"probe": nIfFound(nArray(nObject(fields{"b": nKeep()})), nAny(), nil), "all": nIfAll([]string{"x", "y"}, nAny(), nil)})),
+	}
+	psoxy := newPlan(nAny())
+	psoxy.Psoxy = true
+	all["psoxy"] = page{body: []byte(`{"a":[1.10,-0,"\ud83d x","y"]} {"b":null}`), plan: psoxy}
 	for name, p := range all {
 		for _, size := range []int{1 << 30, 16 << 10, 100, 1} {
 			r := New(Limits{})

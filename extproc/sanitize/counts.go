@@ -84,6 +84,16 @@ func (c *Counts) reset(positions int) {
 	c.uncounted = Count{}
 }
 
+// pseudonymized reports whether any value was.
+func (c *Counts) pseudonymized() bool {
+	for i := range c.Positions {
+		if c.Positions[i].Pseudonymized > 0 {
+			return true
+		}
+	}
+	return c.uncounted.Pseudonymized > 0
+}
+
 // at returns the Count of a node.
 func (c *Counts) at(n *plan.Node) *Count {
 	return c.position(n.Pointer)

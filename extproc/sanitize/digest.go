@@ -3,6 +3,8 @@ package sanitize
 import (
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/graphveil/graphveil/policy/plan"
 )
 
 // digest counts the UTF-16 units and the words of a text as it comes, so that the
@@ -63,12 +65,7 @@ func (d *digest) next(b []byte) int {
 func (d *digest) escape(digits []byte) {
 	value := 0
 	for _, c := range digits {
-		value <<= 4
-		if c <= '9' {
-			value += int(c - '0')
-		} else {
-			value += int(c|0x20-'a') + 10
-		}
+		value = value<<4 | hexDigit(c)
 	}
 	d.unit(value > ' ', value <= ' ' && javaSpace(byte(value)))
 }
@@ -110,7 +107,10 @@ func (d *digest) append(dst []byte) []byte {
 }
 
 // addDigest adds the digest of the string that just ended to its object.
-func (r *Rewriter) addDigest() {
+func (r *Rewriter) addDigest(d *plan.Digest) {
+	if d.Inner != nil && r.digest.units > 0 && !r.innerOK {
+		return
+	}
 	f := r.top()
 	if r.nameFrom >= 0 {
 		r.name = append(r.name[:0], r.out.chunk[r.nameFrom:r.nameTo]...)
@@ -121,12 +121,18 @@ func (r *Rewriter) addDigest() {
 	r.digests = append(r.digests, `"+`...)
 	r.digests = append(r.digests, r.name[1:len(r.name)-1]...)
 	r.digests = append(r.digests, `:textDigest":`...)
-	r.digests = r.digest.append(r.digests)
+	if d.Inner == nil || r.digest.units == 0 {
+		r.digests = r.digest.append(r.digests)
+		return
+	}
+	r.digests = append(r.digests, '"')
+	r.digests = appendEscaped(r.digests, r.inner)
+	r.digests = append(r.digests, '"')
 }
 
 // outDigests outputs the digests of a live object before its end.
 func (r *Rewriter) outDigests(f *frame) {
-	if len(r.digests) == f.digests || f.plus {
+	if len(r.digests) == f.digests || f.plus || r.plus {
 		return
 	}
 	if f.written {

@@ -10,7 +10,9 @@
 // bytes after it but white space, no duplicate member names, no invalid UTF-8
 // anywhere, also not in parts that are dropped. Depth and sizes are bounded by
 // Limits. An escaped surrogate without its partner (\ud800) is let through: real
-// mail previews have them, cut in the middle of an emoji.
+// mail previews have them, cut in the middle of an emoji. A plan with Psoxy set
+// takes any number of JSON texts, also none, and spells what it keeps as Psoxy
+// does.
 //
 // Only steps that search with regular expressions allocate, for each string in
 // which they find something.
@@ -26,8 +28,9 @@
 //   - use: rewrite.go walks the grammar, rewrite_token.go carries a token over
 //     chunks, rewrite_value.go carries out the plan; run.go puts a value through
 //     steps, which are in phrases.go, patterns.go and types.go; digest.go counts
-//     words; choose.go holds an object until its shape is known, and embedded.go
-//     reads what is inside of a value with a Rewriter of its own.
+//     words; choose.go holds an object until its shape is known; embedded.go
+//     reads what is inside of a value with a Rewriter of its own, and lenient.go
+//     makes JSON of what is almost JSON; psoxy.go is what Plan.Psoxy asks for.
 //
 // # What jsonparser does here
 //

@@ -37,10 +37,17 @@ func seedBodies(tb testing.TB) [][]byte {
 	for _, m := range readMalformed(tb) {
 		all = append(all, m.body)
 	}
-	for _, body := range wellFormed {
+	for _, body := range append(wellFormed, embedded...) {
 		all = append(all, []byte(body))
 	}
 	return all
+}
+
+// embedded are bodies with JSON in their strings.
+var embedded = []string{
+	`{"a":"{\"text\":\"one two\",\"b\":[1,{\"text\":null}],\"c\":\"x\"}","b":"{text: unquoted value, c:'d'}","c":["[1,\"[2,[\\\"x\\\"]]\"]","\"x\"","{"]}`,
+	`[{"a":"{\"a\":\"{\\\"a\\\":\\\"b\\\"}\"}","t":"x"},{"a":"{}"},{"a":" [ ] ","text":"a b"}]`,
+	`{"value":[{"t":"a","v":{"t":"b","w":[{"x":1,"t":"c"}]}},{"v":{"w":[{"t":"c"}],"t":"b"},"t":"a"}]}`,
 }
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)) }
@@ -106,7 +113,16 @@ func randomStep(rng *rand.Rand, t *tree) plan.Step {
 	patterns := func() []*regexp.Regexp {
 		return []*regexp.Regexp{regexp.MustCompile(randomLetter(rng, t.text)), regexp.MustCompile(randomLetter(rng, t.text) + "+")}
 	}
-	switch rng.IntN(12) {
+	switch rng.IntN(14) {
+	case 12, 13:
+		if inner, ok := decodeTree([]byte(t.text)); ok && t.kind == '"' {
+			for range 3 {
+				if n := randomNode(rng, inner); n != nil {
+					return plan.Step{Do: plan.StepJSON, Inner: newPlan(n)}
+				}
+			}
+		}
+		return plan.Step{Do: plan.StepJSON, Inner: newPlan(nAny())}
 	case 0:
 		return plan.Step{Do: plan.StepPhrases, Phrases: randomWords(rng, t.text)}
 	case 1:
@@ -161,6 +177,9 @@ func randomNew(rng *rand.Rand, t *tree) *plan.Node {
 	}
 	if rng.IntN(3) == 0 {
 		nDigest(n)
+		if rng.IntN(3) == 0 {
+			n.Digest.Inner = newPlan(digestText())
+		}
 	}
 	return nFall([]plan.Fallback{plan.FallDrop, plan.FallNull, plan.FallNull, plan.FallRefuse}[rng.IntN(4)], n)
 }

@@ -103,6 +103,10 @@ type Rewriter struct {
 	// for the end of their objects.
 	digest  digest
 	digests []byte
+	// inner is the rewritten text of a string that gets an inner digest, if innerOK;
+	// strict is that text before.
+	inner, strict []byte
+	innerOK       bool
 
 	// hold is what a Choose waits for.
 	hold hold
@@ -110,8 +114,18 @@ type Rewriter struct {
 	// around this one.
 	child *Rewriter
 	level int
-	// reached: a position whose operation is Keep was reached.
-	reached bool
+	// reached: a position whose operation is Keep was reached; digested: a
+	// StepDigest was carried out.
+	reached, digested bool
+
+	// psoxy is that of the plan, root its root. texts counts the JSON texts before
+	// the current one, bareEnd is the offset after a number or literal that was a
+	// text, and plus says that a name in this text began with "+".
+	psoxy   bool
+	root    *plan.Node
+	texts   int
+	bareEnd int64
+	plus    bool
 
 	counts Counts
 }
@@ -130,14 +144,17 @@ func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 	r.names.forget(0)
 	r.digests = r.digests[:0]
 	r.hold.reset()
-	r.reached = false
+	r.reached, r.digested = false, false
+	r.texts, r.bareEnd, r.plus = 0, -1, false
 	r.released = false
 	if p == nil || p.Root == nil || t == nil {
 		r.state, r.node = refused, nil
+		r.psoxy, r.root = false, nil
 		r.counts.reset(0)
 		return
 	}
 	r.state, r.node = atValue, p.Root
+	r.psoxy, r.root = p.Psoxy, p.Root
 	r.counts.reset(len(p.Pointers))
 }
 
@@ -199,7 +216,7 @@ func (r *Rewriter) finish() error {
 		}
 	}
 	switch {
-	case r.state == atEnd:
+	case r.state == atEnd, r.psoxy && r.state == atValue && len(r.stack) == 0:
 		return nil
 	case r.state == atValue && len(r.stack) == 0:
 		return r.fail(CodeEmpty, 0)
@@ -306,7 +323,10 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 				return i, r.fail(CodeSyntax, i)
 			}
 		case atEnd:
-			return i, r.fail(CodeTrailing, i)
+			if !r.psoxy {
+				return i, r.fail(CodeTrailing, i)
+			}
+			err = r.nextText(i)
 		default:
 			return i, r.fail(CodeNoPlan, i)
 		}

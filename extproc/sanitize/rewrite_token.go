@@ -66,7 +66,7 @@ func (r *Rewriter) beginString(b []byte, i int) (int, error) {
 		r.digest.raw(b[i+1 : end])
 	}
 	switch {
-	case t.treatment == decide && end-(i+1) > r.limits.String:
+	case t.treatment == decide && end-(i+1) > r.stringLimit(r.node):
 		return i, r.fail(CodeLimit, i)
 	case why == scanEnd:
 		err := error(nil)
@@ -227,7 +227,7 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 	if t.digest {
 		r.digest.raw(b[i:end])
 	}
-	if t.treatment == decide && len(t.held)-1+end-i > r.limits.String {
+	if t.treatment == decide && len(t.held)-1+end-i > r.stringLimit(r.node) {
 		return 0, r.failAt(CodeLimit, t.at)
 	}
 	escaped = escaped || t.escaped
@@ -264,7 +264,7 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 // stringDone ends a string before index i of the chunk.
 func (r *Rewriter) stringDone(i int) error {
 	if r.token.digest {
-		r.addDigest()
+		r.addDigest(r.node.Digest)
 	}
 	return r.done(i)
 }

@@ -20,6 +20,7 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 		return r.failAt(CodeLimit, r.token.at)
 	}
 	plus := len(name) > 0 && name[0] == '+'
+	r.plus = r.plus || plus && r.psoxy
 	if f.live {
 		if field := f.fields.Lookup(name); field != nil {
 			f.field, r.node = field, field.Node
@@ -69,6 +70,9 @@ func (r *Rewriter) keepName(chunk []byte) {
 func (r *Rewriter) prefix() {
 	if len(r.stack) == 0 {
 		r.released = true
+		if r.texts > 0 {
+			r.out.text("\n")
+		}
 		return
 	}
 	f := r.top()
@@ -145,6 +149,22 @@ func (r *Rewriter) keptNull(n *plan.Node) {
 	r.out.text("null")
 }
 
+// stringLimit is the limit of a string that is decided as a whole.
+func (r *Rewriter) stringLimit(n *plan.Node) int {
+	switch {
+	case n == nil:
+	case r.psoxy, n.Digest != nil && n.Digest.Inner != nil:
+		return r.limits.Hold
+	case n.Op == plan.Run:
+		for i := range n.Steps {
+			if n.Steps[i].Do == plan.StepJSON {
+				return r.limits.Hold
+			}
+		}
+	}
+	return r.limits.String
+}
+
 // treatString says what happens to a string.
 func (r *Rewriter) treatString(n *plan.Node) treatment {
 	switch {
@@ -152,9 +172,14 @@ func (r *Rewriter) treatString(n *plan.Node) treatment {
 		return decide
 	case n == nil:
 		return skip
+	case n.Digest != nil && n.Digest.Inner != nil:
+		return decide
 	}
 	switch n.Op {
 	case plan.Keep, plan.Any:
+		if r.psoxy {
+			return decide
+		}
 		return keep
 	case plan.Run:
 		if len(n.Steps) > 0 && n.Steps[0].Do == plan.StepDrop {
@@ -179,7 +204,14 @@ func (r *Rewriter) decideString(raw []byte, escaped bool) error {
 		r.holdsString(text)
 		return nil
 	}
+	if r.token.digest && n.Digest.Inner != nil {
+		r.innerOK = r.readInner(n.Digest.Inner, text)
+	}
 	switch n.Op {
+	case plan.Keep, plan.Any:
+		r.kept(n)
+		r.prefix()
+		r.outRaw(raw)
 	case plan.Run:
 		v := small{kind: '"', text: text}
 		return r.ran(n, &v, raw, r.token.at)
@@ -199,14 +231,28 @@ func (r *Rewriter) decideString(raw []byte, escaped bool) error {
 			return nil
 		}
 		r.replace(n)
-	default:
+	case plan.Pseudonym, plan.Reversible, plan.JSONPseudonym, plan.JSONPseudonymOriginal:
 		if blank(text) {
 			r.null(n)
 			return nil
 		}
 		r.pseudonymize(n, text)
+	default:
+		return r.drop(n, r.token.at)
 	}
 	return nil
+}
+
+// outRaw outputs a scalar of the body that stays.
+func (r *Rewriter) outRaw(raw []byte) {
+	switch c := raw[0]; {
+	case r.psoxy && c == '"':
+		r.outPaired(raw)
+	case r.psoxy && (c == '-' || '0' <= c && c <= '9'):
+		r.outNumber(raw)
+	default:
+		r.out.bytes(raw)
+	}
 }
 
 // pseudonymize outputs the token of a text.
@@ -302,10 +348,10 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.kept(n)
 		r.prefix()
-		if from >= 0 {
+		if from >= 0 && !r.psoxy {
 			r.out.span(from, to)
 		} else {
-			r.out.bytes(number)
+			r.outRaw(number)
 		}
 	case n.Op == plan.Pseudonym, n.Op == plan.Reversible, n.Op == plan.JSONPseudonym, n.Op == plan.JSONPseudonymOriginal:
 		r.text = appendNumberText(r.text[:0], number)
@@ -319,6 +365,7 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 	if err != nil {
 		return err
 	}
+	r.bareEnd = r.base + int64(to)
 	return r.done(to)
 }
 
@@ -350,5 +397,6 @@ func (r *Rewriter) literalDone(from, to int) error {
 	if err != nil {
 		return err
 	}
+	r.bareEnd = r.base + int64(to)
 	return r.done(to)
 }

@@ -96,7 +96,17 @@ func (r *Rewriter) step(s *plan.Step, v *small) outcome {
 			return r.stepText(s, v)
 		}
 		return goOn
+	case plan.StepJSON:
+		if v.kind == '"' {
+			return r.stepJSON(s, v)
+		}
+		if v.kind != 'n' {
+			v.mistyped = true
+			v.null()
+		}
+		return goOn
 	case plan.StepDigest:
+		r.digested = true
 		if v.kind == '"' {
 			var d digest
 			d.text(v.text)
@@ -227,6 +237,6 @@ func (r *Rewriter) emit(n *plan.Node, v *small, raw []byte) {
 		r.out.bytes(v.text)
 	default:
 		r.prefix()
-		r.out.bytes(raw)
+		r.outRaw(raw)
 	}
 }
