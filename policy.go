@@ -15,10 +15,10 @@ import (
 func newPolicy() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "policy",
-		Short: "Look at, check, test and explain a policy",
+		Short: "Look at, check, test, explain and import a policy",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newPolicyList(), newPolicyCheck(), newPolicyTest(), newPolicyExplain())
+	c.AddCommand(newPolicyList(), newPolicyCheck(), newPolicyTest(), newPolicyExplain(), newPolicyImport())
 	return c
 }
 

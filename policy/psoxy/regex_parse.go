@@ -1,0 +1,445 @@
+package psoxy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// regex is a regular expression of Java, as a tree.
+type regex struct {
+	op   regexOp
+	set  runes    // of opSet
+	subs []*regex // of opConcat, opAlternate, opGroup and opRepeat
+	// least and most of opRepeat; most is -1 for no bound.
+	least, most int
+	lazy        bool
+	// capture is the number of a capturing opGroup, from 1; name may name it.
+	capture int
+	name    string
+}
+
+type regexOp uint8
+
+const (
+	opSet regexOp = iota
+	opConcat
+	opAlternate
+	opRepeat
+	opGroup
+	opBegin   // ^ \A
+	opEnd     // \z
+	opDollar  // $ \Z: the end, or before a last line break
+	opWord    // \b
+	opNotWord // \B
+)
+
+// parseRegex reads a Java regular expression with the flags that it sets itself.
+// It refuses what RE2 cannot do, and what this package does not know to mean the
+// same in both.
+func parseRegex(text string) (*regex, error) {
+	p := regexParser{text: text}
+	r, err := p.alternate()
+	if err == nil && p.i < len(p.text) {
+		err = errors.New("a ) without (")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+type regexParser struct {
+	text     string
+	i        int
+	captures int
+	// fold and dotAll are the flags i and s where the parser is.
+	fold, dotAll bool
+}
+
+func (p *regexParser) take(literal string) bool {
+	if !strings.HasPrefix(p.text[p.i:], literal) {
+		return false
+	}
+	p.i += len(literal)
+	return true
+}
+
+func (p *regexParser) rune() rune {
+	c, n := utf8.DecodeRuneInString(p.text[p.i:])
+	p.i += n
+	return c
+}
+
+func (p *regexParser) alternate() (*regex, error) {
+	fold, dotAll := p.fold, p.dotAll // flags end with their group
+	defer func() { p.fold, p.dotAll = fold, dotAll }()
+	r := &regex{op: opAlternate}
+	for {
+		c, err := p.concat()
+		if err != nil {
+			return nil, err
+		}
+		r.subs = append(r.subs, c)
+		if !p.take("|") {
+			break
+		}
+	}
+	if len(r.subs) == 1 {
+		return r.subs[0], nil
+	}
+	return r, nil
+}
+
+func (p *regexParser) concat() (*regex, error) {
+	r := &regex{op: opConcat}
+	for p.i < len(p.text) && p.text[p.i] != '|' && p.text[p.i] != ')' {
+		if p.take(`\Q`) {
+			literal, _, _ := strings.Cut(p.text[p.i:], `\E`)
+			p.i = min(p.i+len(literal)+2, len(p.text))
+			for _, c := range literal {
+				r.subs = append(r.subs, p.set(only(c, c)))
+			}
+			continue
+		}
+		a, err := p.atom()
+		if err != nil {
+			return nil, err
+		}
+		if a == nil {
+			continue
+		}
+		if a, err = p.repeat(a); err != nil {
+			return nil, err
+		}
+		r.subs = append(r.subs, a)
+	}
+	return r, nil
+}
+
+func (p *regexParser) set(s runes) *regex {
+	if p.fold {
+		s = s.fold()
+	}
+	return &regex{op: opSet, set: s}
+}
+
+// atom reads what a quantifier may follow; nil for flags.
+func (p *regexParser) atom() (*regex, error) {
+	switch c := p.rune(); c {
+	case '(':
+		return p.group()
+	case '[':
+		s, err := p.class()
+		return &regex{op: opSet, set: s}, err
+	case '.':
+		if p.dotAll {
+			return &regex{op: opSet, set: anyRune}, nil
+		}
+		return &regex{op: opSet, set: lineEnds.complement()}, nil
+	case '^':
+		return &regex{op: opBegin}, nil
+	case '$':
+		return &regex{op: opDollar}, nil
+	case '*', '+', '?':
+		return nil, fmt.Errorf("nothing to repeat before %c", c)
+	case '{':
+		return nil, errors.New("a { that repeats nothing")
+	case '\\':
+		return p.escape()
+	default:
+		return p.set(only(c, c)), nil
+	}
+}
+
+func (p *regexParser) group() (*regex, error) {
+	g := &regex{op: opGroup}
+	switch {
+	case p.take("?:"):
+	case p.take("?="), p.take("?!"), p.take("?<="), p.take("?<!"):
+		return nil, errors.New("lookaround has no counterpart in RE2")
+	case p.take("?>"):
+		return nil, errors.New("atomic groups have no counterpart in RE2")
+	case p.take("?<"):
+		name, _, ok := strings.Cut(p.text[p.i:], ">")
+		if !ok || name == "" {
+			return nil, errors.New("a group name without >")
+		}
+		p.i += len(name) + 1
+		p.captures++
+		g.capture, g.name = p.captures, name
+	case p.take("?"):
+		return p.flags()
+	default:
+		p.captures++
+		g.capture = p.captures
+	}
+	return p.inside(g)
+}
+
+func (p *regexParser) inside(g *regex) (*regex, error) {
+	sub, err := p.alternate()
+	if err != nil {
+		return nil, err
+	}
+	if !p.take(")") {
+		return nil, errors.New("a ( without )")
+	}
+	g.subs = []*regex{sub}
+	return g, nil
+}
+
+// flags reads (?i), (?is-s:...) and (?), which sets none.
+func (p *regexParser) flags() (*regex, error) {
+	fold, dotAll, on := p.fold, p.dotAll, true
+	for p.i < len(p.text) {
+		switch c := p.rune(); c {
+		case '-':
+			on = false
+		case 'i':
+			p.fold = on
+		case 's':
+			p.dotAll = on
+		case ')':
+			return nil, nil
+		case ':':
+			g, err := p.inside(&regex{op: opGroup})
+			p.fold, p.dotAll = fold, dotAll
+			return g, err
+		default:
+			return nil, fmt.Errorf("the flag %c means something else in RE2", c)
+		}
+	}
+	return nil, errors.New("a ( without )")
+}
+
+// repeat reads quantifiers behind an atom.
+func (p *regexParser) repeat(a *regex) (*regex, error) {
+	r := &regex{op: opRepeat, subs: []*regex{a}, most: -1}
+	switch {
+	case p.take("*"):
+	case p.take("+"):
+		r.least = 1
+	case p.take("?"):
+		r.most = 1
+	case p.i < len(p.text) && p.text[p.i] == '{':
+		bounds, _, ok := strings.Cut(p.text[p.i+1:], "}")
+		low, high, ranged := strings.Cut(bounds, ",")
+		least, err := strconv.Atoi(low)
+		most := least
+		if ranged {
+			most = -1
+			if high != "" {
+				var e error
+				most, e = strconv.Atoi(high)
+				err = errors.Join(err, e)
+			}
+		}
+		if !ok || err != nil || least > 1000 || most > 1000 || most >= 0 && most < least {
+			return nil, fmt.Errorf("{%s} is no repetition that RE2 can do", bounds)
+		}
+		p.i += len(bounds) + 2
+		r.least, r.most = least, most
+	default:
+		return a, nil
+	}
+	switch a.op {
+	case opSet, opGroup:
+	default:
+		return nil, errors.New("an anchor is repeated")
+	}
+	switch {
+	case p.take("+"):
+		return nil, errors.New("possessive quantifiers have no counterpart in RE2")
+	case p.take("?"):
+		r.lazy = true
+	}
+	if p.i < len(p.text) && strings.IndexByte("*+?{", p.text[p.i]) >= 0 {
+		return nil, errors.New("a quantifier is repeated")
+	}
+	return r, nil
+}
+
+// escape reads what follows a backslash outside of a class.
+func (p *regexParser) escape() (*regex, error) {
+	if p.i == len(p.text) {
+		return nil, errors.New("a backslash at the end")
+	}
+	switch c := p.text[p.i]; c {
+	case 'A':
+		p.i++
+		return &regex{op: opBegin}, nil
+	case 'z':
+		p.i++
+		return &regex{op: opEnd}, nil
+	case 'Z':
+		p.i++
+		return &regex{op: opDollar}, nil
+	case 'b':
+		p.i++
+		return &regex{op: opWord}, nil
+	case 'B':
+		p.i++
+		return &regex{op: opNotWord}, nil
+	case 'k', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return nil, errors.New("backreferences have no counterpart in RE2")
+	}
+	s, literal, err := p.escapedSet()
+	if err != nil {
+		return nil, err
+	}
+	if literal {
+		return p.set(s), nil
+	}
+	return &regex{op: opSet, set: s}, nil
+}
+
+// escapedSet reads what follows a backslash and stands for a character (literal)
+// or a set of them.
+func (p *regexParser) escapedSet() (set runes, literal bool, err error) {
+	if p.i == len(p.text) {
+		return nil, false, errors.New("a backslash at the end")
+	}
+	c := p.rune()
+	if s, ok := classes[unicode.ToLower(c)]; ok && c < utf8.RuneSelf {
+		if unicode.IsUpper(c) {
+			s = s.complement()
+		}
+		return s, false, nil
+	}
+	switch {
+	case c == 'p' || c == 'P':
+		s, err := p.property()
+		if c == 'P' {
+			s = s.complement()
+		}
+		return s, false, err
+	case c == 'x':
+		return p.hexadecimal(2, true)
+	case c == 'u':
+		return p.hexadecimal(4, false)
+	case strings.ContainsRune("tnrfae", c):
+		to := map[rune]rune{'t': '\t', 'n': '\n', 'r': '\r', 'f': '\f', 'a': 7, 'e': 0x1b}[c]
+		return only(to, to), true, nil
+	case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9':
+		return nil, false, fmt.Errorf(`\%c is not supported`, c)
+	}
+	return only(c, c), true, nil
+}
+
+func (p *regexParser) hexadecimal(digits int, braces bool) (runes, bool, error) {
+	text := p.text[p.i:]
+	if braces && strings.HasPrefix(text, "{") {
+		text, _, _ = strings.Cut(text[1:], "}")
+		p.i += len(text) + 2
+	} else {
+		text = text[:min(digits, len(text))]
+		p.i += digits
+	}
+	n, err := strconv.ParseUint(text, 16, 32)
+	if err != nil || n > unicode.MaxRune || p.i > len(p.text) || len(text) < digits && !braces {
+		return nil, false, errors.New("a malformed character number")
+	}
+	return only(rune(n), rune(n)), true, nil
+}
+
+// property reads the name behind \p.
+func (p *regexParser) property() (runes, error) {
+	name := ""
+	if p.take("{") {
+		var ok bool
+		if name, _, ok = strings.Cut(p.text[p.i:], "}"); !ok {
+			return nil, errors.New(`\p{ without }`)
+		}
+		p.i += len(name) + 1
+	} else if p.i < len(p.text) {
+		name = string(p.rune())
+	}
+	if s, ok := posix[name]; ok {
+		return s, nil
+	}
+	table, ok := unicode.Categories[strings.TrimPrefix(name, "Is")]
+	if !ok || len(strings.TrimPrefix(name, "Is")) > 2 {
+		return nil, fmt.Errorf(`\p{%s} is not supported`, name)
+	}
+	var out runes
+	for _, t := range table.R16 {
+		for c := rune(t.Lo); c <= rune(t.Hi); c += rune(t.Stride) {
+			out = append(out, span{c, c})
+		}
+	}
+	for _, t := range table.R32 {
+		for c := rune(t.Lo); c <= rune(t.Hi); c += rune(t.Stride) {
+			out = append(out, span{c, c})
+		}
+	}
+	return union(out), nil
+}
+
+// class reads a class, also with others inside (which Java adds to it), up to
+// and with its bracket.
+func (p *regexParser) class() (runes, error) {
+	negated := p.take("^")
+	var set runes
+	for first := true; ; first = false {
+		switch {
+		case p.i == len(p.text):
+			return nil, errors.New("a [ without ]")
+		case p.text[p.i] == ']' && !first:
+			p.i++
+			if p.fold {
+				set = set.fold()
+			}
+			if negated {
+				set = set.complement()
+			}
+			return set, nil
+		case strings.HasPrefix(p.text[p.i:], "&&"):
+			return nil, errors.New("&& in a class is not supported")
+		case p.take("["):
+			inner, err := p.class()
+			if err != nil {
+				return nil, err
+			}
+			set = union(set, inner)
+			continue
+		}
+		low, literal, err := p.classRune()
+		if err != nil {
+			return nil, err
+		}
+		rest := p.text[p.i:]
+		if literal && len(rest) > 1 && rest[0] == '-' && rest[1] != ']' && rest[1] != '[' {
+			p.i++
+			high, ok, err := p.classRune()
+			if err != nil {
+				return nil, err
+			}
+			if !ok || high[0].low < low[0].low {
+				return nil, errors.New("a malformed range in a class")
+			}
+			low = only(low[0].low, high[0].low)
+		}
+		set = union(set, low)
+	}
+}
+
+func (p *regexParser) classRune() (runes, bool, error) {
+	c := p.rune()
+	if c == '\\' {
+		if p.take("Q") {
+			return nil, false, errors.New(`\Q in a class is not supported`)
+		}
+		return p.escapedSet()
+	}
+	return only(c, c), true, nil
+}
+
+// groups tells whether there is a capturing group.
+func (r *regex) groups() bool {
+	return r.capture > 0 || slices.ContainsFunc(r.subs, (*regex).groups)
+}
