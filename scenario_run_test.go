@@ -106,11 +106,11 @@ func (r *scenarioRun) step(s scenarioStep) (err error) {
 		}
 		return r.sendText(string(text))
 	case "follow":
-		token, path, err := r.pageLink(s.args[0])
+		_, target, err := r.pageLink(s.args[0])
 		if err != nil {
 			return err
 		}
-		return r.sendText("GET " + path + "?$skiptoken=" + token)
+		return r.sendText("GET " + target)
 	}
 	if len(r.last) == 0 {
 		return fmt.Errorf("nothing is sent yet")
@@ -197,8 +197,9 @@ func (r *scenarioRun) outcome() string {
 	return fmt.Sprintf("%d %v\n%s\nupstream: %v", x.status, names, x.body, x.arrived)
 }
 
-// pageLink takes a page link of the last response apart.
-func (r *scenarioRun) pageLink(member string) (token, path string, err error) {
+// pageLink returns the target of a page or delta link of the last response and
+// the token in it.
+func (r *scenarioRun) pageLink(member string) (token, target string, err error) {
 	if len(r.last) == 0 {
 		return "", "", fmt.Errorf("nothing is sent yet")
 	}
@@ -208,11 +209,14 @@ func (r *scenarioRun) pageLink(member string) (token, path string, err error) {
 	}
 	link, _ := body[member].(string)
 	rest, ok := strings.CutPrefix(link, scenarioOrigin+"/")
-	path, token, found := strings.Cut(rest, "?$skiptoken=")
+	_, token, found := strings.Cut(rest, "?$skiptoken=")
+	if !found {
+		_, token, found = strings.Cut(rest, "?$deltatoken=")
+	}
 	if !ok || !found || !strings.HasPrefix(token, "gv~") {
 		return "", "", fmt.Errorf("%q is no page link of this sidecar", link)
 	}
-	return token, "/" + path, nil
+	return token, "/" + rest, nil
 }
 
 // changed is a token with one character in its middle replaced.

@@ -49,10 +49,10 @@ endpoints["group_drives"] := {
 #   with `latest` or with a time; every other token is Graph's and comes back sealed.
 endpoints["drive_delta"] := {
 	"methods": {"GET"},
-	"path": "/v1.0/drives/{drive}/root/delta",
+	"path": "/v1.0/drives/{drive}/root/delta()",
 	"params": {"drive": _id},
-	"query": object.union(_delta_options, {"token": _since}),
-	"response": _delta_page,
+	"query": {"$select": {}, "$top": {"max": 1000}, "token": _since},
+	"response": object.union(_page(drive_item), {"@odata.deltaLink": shape.link}),
 }
 
 # METADATA
@@ -126,15 +126,11 @@ _id := {"pattern": `^[A-Za-z0-9!_=-]+$`}
 # No token of Graph's: what those replay was decided when they were sealed.
 _since := {"pattern": `^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z)$`}
 
-_delta_options := {"$select": {}, "$top": {"max": 1000}}
-
 _drive_options := {
 	"$select": {},
 	"$top": {"max": 1000},
 	"$orderby": {"properties": t.clear_properties(drive)},
 }
-
-_delta_page := object.union(_page(drive_item), {"@odata.deltaLink": shape.link})
 
 # Psoxy's pages have no count.
 _page(item) := t.override(t.page(item), {"@odata.count": shape.drop})

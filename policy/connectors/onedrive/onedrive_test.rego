@@ -52,7 +52,7 @@ test_group_drives if {
 test_drive_delta if {
 	onedrive.endpoints.drive_delta == {
 		"methods": {"GET"},
-		"path": "/v1.0/drives/{drive}/root/delta",
+		"path": "/v1.0/drives/{drive}/root/delta()",
 		"params": {"drive": {"pattern": _id}},
 		"query": {
 			"$select": {},
