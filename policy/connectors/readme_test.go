@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var tableEndpoint = regexp.MustCompile("(?m)^\\| ((?:`[a-z_]+` ?)+)\\|.*`/v1.0|^\\| ((?:`[a-z_]+` ?)+)\\| as in ")
+var tableEndpoint = regexp.MustCompile("(?m)^\\| ((?:`[a-z_]+` ?)+)\\|.*`/(?:v1.0|beta)/|^\\| ((?:`[a-z_]+` ?)+)\\| as in ")
 
 // TestReadmeListsEndpoints wants every endpoint in the table of its README.
 func TestReadmeListsEndpoints(t *testing.T) {
