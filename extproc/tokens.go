@@ -24,3 +24,11 @@ func (t tokens) AppendHash(dst, value []byte) []byte {
 func (t tokens) AppendTokenized(dst, value []byte) []byte {
 	return t.gateway.codec.AppendTokenized(dst, value)
 }
+
+func (t tokens) AppendEmailHeader(dst, value []byte, inJSON bool) ([]byte, bool) {
+	return t.gateway.codec.AppendEmailHeader(dst, value, inJSON)
+}
+
+func (t tokens) AppendIP(dst, value []byte, encrypt bool) ([]byte, bool) {
+	return t.gateway.codec.AppendIP(dst, value, encrypt)
+}

@@ -238,6 +238,10 @@ func (b bracketTokens) AppendReversible(dst, value []byte) []byte { return b.app
 func (b bracketTokens) AppendHash(dst, value []byte) []byte       { return b.append(dst, "h", value) }
 func (b bracketTokens) AppendTokenized(dst, value []byte) []byte  { return b.append(dst, "p", value) }
 func (b bracketTokens) AppendLink(dst, _ []byte) ([]byte, bool)   { return dst, false }
+func (b bracketTokens) AppendEmailHeader(dst, _ []byte, _ bool) ([]byte, bool) {
+	return dst, false
+}
+func (b bracketTokens) AppendIP(dst, _ []byte, _ bool) ([]byte, bool) { return dst, false }
 func (b bracketTokens) AppendJSON(dst, value []byte, _, _ bool) []byte {
 	return b.append(dst, "j", value)
 }

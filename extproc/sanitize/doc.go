@@ -35,8 +35,8 @@
 // # What jsonparser does here
 //
 // github.com/buger/jsonparser unescapes strings (Unescape; it writes U+FFFD for
-// an unpaired surrogate, which is what a hash here wants) and parses floating
-// point numbers (ParseFloat) without allocating. Nothing else of it is used: its
+// an unpaired surrogate, which is what a hash here wants) and parses numbers
+// (ParseFloat, ParseInt) without allocating. Nothing else of it is used: its
 // walkers need the whole body in memory, scan each nesting level again, and let
 // pass what must be refused (trailing bytes, duplicate names, bad UTF-8, control
 // characters); its Escape allocates. A plain jsonparser implementation is kept in

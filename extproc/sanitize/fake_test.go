@@ -44,6 +44,35 @@ func (f *fakeTokens) AppendHash(dst, value []byte) []byte { return f.append(dst,
 
 func (f *fakeTokens) AppendTokenized(dst, value []byte) []byte { return f.append(dst, "r~", value) }
 
+// A list is what has an @ in each part between commas.
+func (f *fakeTokens) AppendEmailHeader(dst, value []byte, inJSON bool) ([]byte, bool) {
+	for i, part := range bytes.Split(value, []byte(",")) {
+		if !bytes.Contains(part, []byte("@")) {
+			return append(dst, "half made"...), false
+		}
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if inJSON {
+			dst = f.AppendJSON(dst, part, false, false)
+		} else {
+			dst = f.AppendPseudonym(dst, part)
+		}
+	}
+	return dst, true
+}
+
+// An address begins with a digit.
+func (f *fakeTokens) AppendIP(dst, value []byte, encrypt bool) ([]byte, bool) {
+	switch {
+	case len(value) == 0 || value[0] < '0' || value[0] > '9':
+		return append(dst, "half made"...), false
+	case encrypt:
+		return f.append(dst, "ip~", value), true
+	}
+	return f.append(dst, "ih~", value), true
+}
+
 var fakeUpstream = []byte("https://graph.example/")
 
 func (f *fakeTokens) AppendLink(dst, url []byte) ([]byte, bool) {

@@ -144,7 +144,8 @@ func randomStep(rng *rand.Rand, t *tree) plan.Step {
 		return plan.Step{Do: []plan.StepOp{plan.StepString, plan.StepInteger, plan.StepNumber, plan.StepBoolean, plan.StepNull, plan.StepScalar}[rng.IntN(6)]}
 	}
 	return plan.Step{Do: []plan.StepOp{plan.StepDrop, plan.StepPseudonym, plan.StepReversible, plan.StepJSONPseudonym, plan.StepJSONOriginal, plan.StepJSONReversible,
-		plan.StepJSONOriginalReversible, plan.StepHash, plan.StepTokenize, plan.StepDigest, plan.StepDigest, plan.StepRefuse}[rng.IntN(12)]}
+		plan.StepJSONOriginalReversible, plan.StepHash, plan.StepTokenize, plan.StepDigest, plan.StepDigest, plan.StepEmailHeader,
+		plan.StepEmailHeaderJSON, plan.StepHashIP, plan.StepEncryptIP, plan.StepRefuse}[rng.IntN(16)]}
 }
 
 // randomNew makes a node of the operations that go beyond one value at a time.

@@ -164,6 +164,24 @@ func (t *tree) editStep(s plan.Step) *tree {
 			return t
 		}
 		return t.editText(s)
+	case plan.StepEmailHeader, plan.StepEmailHeaderJSON:
+		switch {
+		case t.kind == 'n':
+			return t
+		case t.kind != '"':
+			panic(refusal{})
+		case isBlank:
+			return text(nil)
+		}
+		if made, ok := fake.AppendEmailHeader(nil, value, s.Do == plan.StepEmailHeaderJSON); ok {
+			return text(made)
+		}
+		return treeNull
+	case plan.StepHashIP, plan.StepEncryptIP:
+		if made, ok := fake.AppendIP(nil, value, s.Do == plan.StepEncryptIP); ok && t.kind == '"' {
+			return text(made)
+		}
+		return treeNull
 	case plan.StepJSON:
 		if t.kind != '"' {
 			return treeNull

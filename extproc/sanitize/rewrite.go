@@ -23,6 +23,13 @@ type Tokens interface {
 	// AppendTokenized appends the reversible token of a value as it is, without
 	// regard to addresses.
 	AppendTokenized(dst, value []byte) []byte
+	// AppendEmailHeader appends the one-way tokens of the addresses in an RFC 5322
+	// address list, joined by commas, or an array of their JSON forms if inJSON is
+	// set. It returns false if the value is no such list.
+	AppendEmailHeader(dst, value []byte, inJSON bool) ([]byte, bool)
+	// AppendIP appends the token of an IP address, a reversible one if encrypt is
+	// set. It returns false if the value is none.
+	AppendIP(dst, value []byte, encrypt bool) ([]byte, bool)
 	// AppendLink appends a sealed link that stands for a URL of the upstream. It
 	// returns false if the value is none that can be sealed.
 	AppendLink(dst, url []byte) ([]byte, bool)

@@ -86,12 +86,18 @@ func (r *Rewriter) step(s *plan.Step, v *small) outcome {
 		return r.stepToken(s.Do, v)
 	case plan.StepMatch:
 		return r.stepMatch(s, v)
-	case plan.StepTokenize, plan.StepTokenizeMatch, plan.StepPhrases, plan.StepRemove, plan.StepOnly, plan.StepTokens:
+	case plan.StepEmailHeader, plan.StepEmailHeaderJSON:
+		return r.stepEmailHeader(s.Do, v)
+	case plan.StepTokenize, plan.StepTokenizeMatch, plan.StepPhrases, plan.StepRemove, plan.StepOnly, plan.StepTokens,
+		plan.StepHashIP, plan.StepEncryptIP:
 		switch {
 		case v.kind == 'n':
 		case v.kind != '"':
 			v.mistyped = true
 			v.null()
+		case s.Do == plan.StepHashIP, s.Do == plan.StepEncryptIP:
+			made, ok := r.tokens.AppendIP(r.room(v), v.text, s.Do == plan.StepEncryptIP)
+			r.becomeToken(v, made, ok)
 		case !blank(v.text):
 			return r.stepText(s, v)
 		}
@@ -168,14 +174,35 @@ func (r *Rewriter) stepMatch(s *plan.Step, v *small) outcome {
 		return goOn
 	}
 	made, ok := r.match(r.room(v), s.Match, v.text)
+	r.becomeToken(v, made, ok)
+	return goOn
+}
+
+// stepEmailHeader pseudonymizes the addresses of a list.
+func (r *Rewriter) stepEmailHeader(do plan.StepOp, v *small) outcome {
+	switch {
+	case v.kind == 'n':
+	case v.kind != '"':
+		return refuse
+	case blank(v.text):
+		r.become(v, r.room(v))
+	default:
+		made, ok := r.tokens.AppendEmailHeader(r.room(v), v.text, do == plan.StepEmailHeaderJSON)
+		r.becomeToken(v, made, ok)
+	}
+	return goOn
+}
+
+// becomeToken makes what was appended to what room returned the value if ok, and
+// null if not.
+func (r *Rewriter) becomeToken(v *small, made []byte, ok bool) {
 	if !ok {
 		r.pipe[v.side] = made
 		v.null()
-		return goOn
+		return
 	}
 	r.become(v, made)
 	v.hidden = true
-	return goOn
 }
 
 // stepText carries out the steps that want a string that is not blank.
