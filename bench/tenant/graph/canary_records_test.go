@@ -10,13 +10,13 @@ import (
 
 var (
 	// unmarked is what needs no mark: enumeration values and the like, durations, and what a service writes.
-	unmarked = regexp.MustCompile(`^([a-z#.]*[a-z][a-zA-Z0-9./-]*|PT[0-9A-Z.]+|<systemEventMessage/>|[A-Z]{2,3}|[0-9.]*|)$`)
+	unmarked = regexp.MustCompile(`^(OneDrive|[a-z#.]*[a-z][a-zA-Z0-9./-]*|PT[0-9A-Z.]+|<systemEventMessage/>|[A-Z]{2,3}|[0-9.]*|)$`)
 	// identified is text without room for a word, or with nothing but ids in it.
-	identified = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-|[0-9a-f]{32}|^[A-Za-z0-9+/=_-]{20,}$|^19:meeting_[A-Za-z0-9_-]{22}@thread.v2$|^0001-01-01`)
+	identified = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-|[0-9a-f]{32}|^[A-Za-z0-9+/=_-]{20,}$|^19:meeting_[A-Za-z0-9_-]{22}@thread.v2$|^b![A-Za-z0-9_-]{64}$|^0001-01-01`)
 )
 
 // listed are fields of enumerations whose values have capitals.
-var listed = []string{"callType", "inventoryType", "linkType", "contextType", "appClass", "role"}
+var listed = []string{"callType", "inventoryType", "linkType", "contextType", "appClass", "role", "fourCC", "objectType"}
 
 // TestCanariesOfRecords: every text of the types that templates make is marked, or is an id, an enumeration value or a time.
 func TestCanariesOfRecords(t *testing.T) {
@@ -59,6 +59,9 @@ func TestCanariesOfRecords(t *testing.T) {
 		"meeting":      user + "/onlineMeetings/" + url.PathEscape(s.OnlineMeetingID(0, 3)),
 		"attendance":   user + "/onlineMeetings/" + url.PathEscape(s.OnlineMeetingID(0, 3)) + "/attendanceReports/" + s.ReportIDs(0, 3)[0] + "?$expand=attendanceRecords",
 		"interactions": "/beta/copilot/users/" + s.UserID(0) + "/interactionHistory/getAllEnterpriseInteractions",
+		"drives":       user + "/drives",
+		"items":        s.object("/v1.0/drives/" + s.DriveID(0) + "/root/delta")["@odata.nextLink"].(string),
+		"activities":   "/v1.0/drives/" + s.DriveID(0) + "/activities?$expand=driveItem",
 	} {
 		t.Run(name, func(t *testing.T) {
 			marked = 0

@@ -51,6 +51,9 @@ func (s *Server) delta(a *answer, q *query, l *listing) *problem {
 		l.total = 0
 	}
 	page, next := s.cut(a, q, l, start)
+	if token == "" && l.target.service == drives { // which has nothing yet, but a link (graph-facts: "Pages may be empty")
+		page, next = nil, 0
+	}
 	switch {
 	case next < 0:
 		s.write(a, q, l, start, page, "@odata.deltaLink", url+"?"+tokenQuery(q, name, s.token(&tail, q, (round+1)<<roundBits)))

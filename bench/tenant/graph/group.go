@@ -1,5 +1,10 @@
 package graph
 
+import (
+	"slices"
+	"strings"
+)
+
 // team is group i.
 type team struct {
 	s *Server
@@ -217,17 +222,53 @@ func (s *Server) columnsOfGroups() map[string]column {
 }
 
 func (s *Server) listGroups(a *answer, t *target, q *query) *problem {
-	l := &listing{target: t, context: "groups" + contextFields(q), total: s.cfg.Groups}
-	l.person = func(i int) string { return string((&team{s, i}).appendMail(nil)) }
-	if p := s.arrange(l, q, s.columnsOfGroups(), "groups", "displayname"); p != nil {
-		return p
-	}
-	chosen, p := groupTable.choose(q.fields)
+	l, _, p := s.groups(t, q)
 	if p != nil {
 		return p
 	}
-	l.record = func(b []byte, i int) []byte { return append(chosen.append(append(b, '{'), &team{s, i}), '}') }
 	return s.list(a, q, l)
+}
+
+// listGroupChanges answers delta: a group comes with its first users, or in later rounds with those who came and went.
+func (s *Server) listGroupChanges(a *answer, t *target, q *query) *problem {
+	l, chosen, p := s.groups(t, q)
+	if p != nil {
+		return p
+	}
+	l.record = func(b []byte, i int) []byte {
+		b = append(chosen.append(append(b, '{'), &team{s, i}), `,"members@delta":[`...)
+		for k := range min(s.memberUsers(i), 20) {
+			if k > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, `{"@odata.type":"#microsoft.graph.user","id":"`...)
+			b = append(s.keys.appendGUID(b, kindUser, uint64(s.memberUser(i, k))), '"')
+			if k%5 == 4 {
+				b = append(b, `,"@removed":{"reason":"deleted"}`...)
+			}
+			b = append(b, '}')
+		}
+		return append(b, `]}`...)
+	}
+	l.removed = func(b []byte, i int) []byte {
+		b = append(b, `{"@removed":{"reason":"deleted"},"id":"`...)
+		return append(s.keys.appendGUID(b, kindGroup, uint64(i)), `"}`...)
+	}
+	return s.delta(a, q, l)
+}
+
+func (s *Server) groups(t *target, q *query) (*listing, selection[team], *problem) {
+	l := &listing{target: t, context: "groups" + contextFields(q), total: s.cfg.Groups}
+	l.person = func(i int) string { return string((&team{s, i}).appendMail(nil)) }
+	if p := s.arrange(l, q, s.columnsOfGroups(), "groups", "displayname"); p != nil {
+		return nil, nil, p
+	}
+	chosen, p := groupTable.choose(slices.DeleteFunc(slices.Clone(q.fields), func(f string) bool { return strings.EqualFold(f, "members") && t.takes("deltatoken") }))
+	if p != nil {
+		return nil, nil, p
+	}
+	l.record = func(b []byte, i int) []byte { return append(chosen.append(append(b, '{'), &team{s, i}), '}') }
+	return l, chosen, nil
 }
 
 func (s *Server) getGroup(a *answer, t *target, q *query) *problem {

@@ -168,16 +168,40 @@ func chooseMessage(q *query, roles []string) (selection[mail], *problem) {
 }
 
 func (s *Server) listMessages(a *answer, t *target, q *query) *problem {
-	user, p := s.user(t)
+	l, _, p := s.messages(t, q)
 	if p != nil {
 		return p
 	}
-	l := &listing{target: t, context: keyIn("users", t.keys[0]) + "/messages", total: 4 * s.cfg.Messages}
+	return s.list(a, q, l)
+}
+
+// listMessageChanges answers delta of a folder.
+func (s *Server) listMessageChanges(a *answer, t *target, q *query) *problem {
+	l, id, p := s.messages(t, q)
+	if p != nil {
+		return p
+	}
+	l.context = "Collection(message)" + contextFields(q)
+	l.person = func(int) string { return t.keys[0] }
+	l.removed = func(b []byte, k int) []byte {
+		b = id(append(b, `{"@odata.type":"#microsoft.graph.message","id":"`...), k)
+		return append(b, `","@removed":{"reason":"deleted"}}`...)
+	}
+	return s.delta(a, q, l)
+}
+
+// messages is the listing of a mailbox or of one folder, and how to write the id of message k.
+func (s *Server) messages(t *target, q *query) (l *listing, id func(b []byte, k int) []byte, p *problem) {
+	user, p := s.user(t)
+	if p != nil {
+		return nil, nil, p
+	}
+	l = &listing{target: t, context: keyIn("users", t.keys[0]) + "/messages", total: 4 * s.cfg.Messages}
 	at := func(k int) int { return k }
 	if len(t.keys) == 2 { // of one folder
 		f, p := s.folder(user, t.keys[1])
 		if p != nil {
-			return p
+			return nil, nil, p
 		}
 		l.context, l.total, at = keyIn("users", t.keys[0])+"/"+keyIn("mailFolders", t.keys[1])+"/messages", f.size(s.cfg.Messages), f.position
 	}
@@ -185,23 +209,24 @@ func (s *Server) listMessages(a *answer, t *target, q *query) *problem {
 	owner := s.person(user)
 	newestFirst, p := dateOrder(q)
 	if p != nil {
-		return p
+		return nil, nil, p
 	}
 	if p := s.arrange(l, &query{filter: q.filter}, s.columnsOfMessages(&owner, at), ""); p != nil {
-		return p
+		return nil, nil, p
 	}
 	if !newestFirst {
 		l.order = func(position int) int { return l.total - 1 - position }
 	}
 	chosen, p := chooseMessage(q, t.roles)
 	if p != nil {
-		return p
+		return nil, nil, p
 	}
 	l.record = func(b []byte, k int) []byte {
 		m := s.mail(&owner, at(k), q.text)
 		return append(m.members(append(b, '{'), chosen), '}')
 	}
-	return s.list(a, q, l)
+	id = func(b []byte, k int) []byte { return s.keys.appendMessageID(b, user, at(k)) }
+	return l, id, nil
 }
 
 // dateOrder reads the only orders of messages served, those by date.

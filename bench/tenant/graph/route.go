@@ -24,16 +24,22 @@ type endpoint struct {
 // endpoints are all that is served. Of two that match, the first counts.
 var endpoints = []endpoint{
 	{path: "users", service: directory, opens: readUsers, serve: (*Server).listUsers},
+	{path: "users/delta()", service: directory, opens: readAllUsers, serve: (*Server).listUserChanges, also: deltaToken},
+	{path: "users/$count", service: directory, single: true, opens: readUsers, serve: (*Server).countUsers, also: filterOnly},
 	{path: "users/*", service: directory, single: true, opens: readUsers, serve: (*Server).getUser},
 	{path: "groups", service: directory, opens: readGroups, serve: (*Server).listGroups},
+	{path: "groups/delta()", service: directory, opens: readGroups, serve: (*Server).listGroupChanges, also: deltaToken},
+	{path: "groups/$count", service: directory, single: true, opens: readGroups, serve: (*Server).countGroups, also: filterOnly},
 	{path: "groups/*", service: directory, single: true, opens: readGroups, serve: (*Server).getGroup},
 	{path: "groups/*/members", service: directory, opens: readMembers, serve: (*Server).listMembers},
+	{path: "groups/*/members/$count", service: directory, single: true, opens: readMembers, serve: (*Server).countMembers, also: filterOnly},
 	{path: "groups/*/members/microsoft.graph.user", service: directory, opens: readMembers, serve: (*Server).listMemberUsers},
 
 	{path: "users/*/mailboxsettings", service: outlook, single: true, opens: readSettings, serve: (*Server).getSettings},
 	{path: "users/*/mailfolders", service: outlook, opens: readMail, serve: (*Server).listFolders},
 	{path: "users/*/mailfolders/*", service: outlook, single: true, opens: readMail, serve: (*Server).getFolder},
 	{path: "users/*/mailfolders/*/messages", service: outlook, opens: readMail, serve: (*Server).listMessages},
+	{path: "users/*/mailfolders/*/messages/delta()", service: outlookDelta, opens: readMail, serve: (*Server).listMessageChanges, also: deltaToken},
 	{path: "users/*/mailfolders/*/messages/*", service: outlook, single: true, opens: readMail, serve: (*Server).getMessage},
 	{path: "users/*/messages", service: outlook, opens: readMail, serve: (*Server).listMessages},
 	{path: "users/*/messages/*", service: outlook, single: true, opens: readMail, serve: (*Server).getMessage},
@@ -68,13 +74,20 @@ var endpoints = []endpoint{
 	{path: "users/*/onlinemeetings/*/attendancereports/*", service: teams, single: true, opens: readReports, serve: (*Server).getReport, also: expand},
 
 	{path: "copilot/users/*/interactionhistory/getallenterpriseinteractions()", service: copilot, opens: readCopilot, serve: (*Server).listInteractions, beta: true},
+
+	{path: "users/*/drives", service: drives, opens: readFiles, serve: (*Server).listUserDrives},
+	{path: "groups/*/drives", service: drives, opens: readFiles, serve: (*Server).listGroupDrives},
+	{path: "drives/*/root/delta(token)", service: drives, opens: readFiles, serve: (*Server).listItemChanges, also: []string{"token"}},
+	{path: "drives/*/activities", service: drives, opens: readFiles, serve: (*Server).listActivities, also: expand, beta: true},
+	{path: "drives/*/items/*/activities", service: drives, opens: readFiles, serve: (*Server).listItemActivities, also: expand, beta: true},
 }
 
-// expand is for endpoints with navigation properties.
-var expand = []string{"expand"}
-
-// period is the options that say from when to when.
-var period = []string{"startdatetime", "enddatetime"}
+var (
+	expand     = []string{"expand"}                       // of endpoints with navigation properties
+	period     = []string{"startdatetime", "enddatetime"} // from when to when
+	deltaToken = []string{"deltatoken"}
+	filterOnly = []string{"filter"} // of what is counted
+)
 
 // takes tells the options that the endpoint serves, by their plain names.
 func (e *endpoint) takes(option string) bool {

@@ -37,6 +37,9 @@ var (
 	copilot = &service{page: 100, maxPage: 100, options: []string{"top", "filter", "skiptoken"}, counts: true,
 		refusal:   forbidden("Forbidden", "Insufficient privileges to complete the operation."),
 		tokenHead: "SkipValue=10#MailboxFolder=MailFolders/TeamsMessagesData#", badToken: "BadRequest"}
+	// outlookDelta has tokens, where the lists of Outlook have $skip.
+	outlookDelta = &service{page: 10, maxPage: 1000, options: []string{"top", "filter", "orderby", "skiptoken"}, linkLast: true,
+		refusal: forbidden("ErrorAccessDenied", "Access is denied. Check credentials and try again."), badToken: "SyncStateNotFound"}
 	outlook = &service{page: 10, maxPage: 1000, options: []string{"top", "count", "filter", "orderby", "skip"}, skips: true, linkLast: true,
 		refusal: forbidden("ErrorAccessDenied", "Access is denied. Check credentials and try again.")}
 )
@@ -49,6 +52,7 @@ func forbidden(code, message string) problem {
 // Source: the permissions reference of Microsoft Graph v1.0.
 var (
 	readUsers     = []string{"User.ReadBasic.All", "User.Read.All", "Directory.Read.All"}
+	readAllUsers  = []string{"User.Read.All", "Directory.Read.All"}
 	readGroups    = []string{"Group.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"}
 	readMembers   = []string{"GroupMember.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"}
 	readMail      = []string{"Mail.ReadBasic.All", "Mail.Read"}

@@ -134,19 +134,40 @@ func (s *Server) columnsOfUsers() map[string]column {
 func unquote(b []byte) string { return string(b[1 : len(b)-1]) }
 
 func (s *Server) listUsers(a *answer, t *target, q *query) *problem {
+	l, p := s.users(t, q)
+	if p != nil {
+		return p
+	}
+	return s.list(a, q, l)
+}
+
+// listUserChanges answers delta, with users that are gone as no more than their ids.
+func (s *Server) listUserChanges(a *answer, t *target, q *query) *problem {
+	l, p := s.users(t, q)
+	if p != nil {
+		return p
+	}
+	l.removed = func(b []byte, i int) []byte {
+		b = s.keys.appendGUID(append(b, `{"id":"`...), kindUser, uint64(i))
+		return append(b, `","@removed":{"reason":"changed"}}`...)
+	}
+	return s.delta(a, q, l)
+}
+
+func (s *Server) users(t *target, q *query) (*listing, *problem) {
 	l := &listing{target: t, context: "users" + contextFields(q), total: s.cfg.Users, person: s.UserPrincipalName}
 	if p := s.arrange(l, q, s.columnsOfUsers(), "users", "displayname", "userprincipalname", "givenname", "surname", "mail"); p != nil {
-		return p
+		return nil, p
 	}
 	chosen, p := s.chooseUser(q, holds(t.roles, "User.Read.All", "Directory.Read.All"), true)
 	if p != nil {
-		return p
+		return nil, p
 	}
 	l.record = func(b []byte, i int) []byte {
 		p := s.person(i)
 		return append(chosen.append(append(b, '{'), &p), '}')
 	}
-	return s.list(a, q, l)
+	return l, nil
 }
 
 func (s *Server) getUser(a *answer, t *target, q *query) *problem {
