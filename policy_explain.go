@@ -77,7 +77,7 @@ func writeExplanation(w io.Writer, e *policy.Explanation) {
 		if e.Denial.Message != "" {
 			fmt.Fprintf(w, "  %s\n", e.Denial.Message)
 		}
-		for _, near := range e.Near {
+		for _, near := range e.Denial.Near {
 			fmt.Fprintf(w, "  near: %s %s (%s.%s)\n", strings.Join(near.Methods, ","), near.Path, near.Connector, near.ID)
 		}
 		return

@@ -371,8 +371,17 @@ func targetCode(err error) string {
 	return at.Code
 }
 
+// refusalOf names paths of the policy, as it has them, and nothing of the request.
 func refusalOf(d *policy.Denial) *Refusal {
-	return &Refusal{Code: d.Code, Message: d.Message, Reasons: d.Reasons}
+	r := &Refusal{Code: d.Code, Message: d.Message, Reasons: d.Reasons}
+	if len(d.Near) > 0 {
+		var paths []string
+		for _, e := range d.Near {
+			paths = append(paths, e.Path)
+		}
+		r.Message = r.message() + " Near it are: " + strings.Join(paths, ", ") + "."
+	}
+	return r
 }
 
 // BodyError says where and why the body was refused, as "code at pointer, offset n", or

@@ -294,3 +294,17 @@ func TestCount(t *testing.T) {
 		t.Errorf("text where JSON goes: %d %s", r.Status, r.Body)
 	}
 }
+
+// TestNearEndpoints: who asks for what is not there learns what is, in the policy's
+// words only.
+func TestNearEndpoints(t *testing.T) {
+	w := newWorld(t)
+	r := w.get(t, "/v1.0/thing?x=CANARY")
+	want := `{"error":{"code":"path_not_allowed","message":"No connector of the policy serves this path. ` + "`graphveil policy list`" + ` shows the paths that are served. ` +
+		`Near it are: /v1.0/things, /v1.0/things/$count, /v1.0/things/between(from={from},owner={owner})."}}`
+	if string(r.Body) != want {
+		t.Errorf("got %s\nwant %s", r.Body, want)
+	}
+	w.get(t, "/v1.0/things/CANARY/CANARY")
+	w.get(t, "/CANARY")
+}

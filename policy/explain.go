@@ -25,9 +25,6 @@ type Explanation struct {
 	// Decision is what Rego decided; Against are the rules that spoke against it.
 	Decision Decision
 	Against  []RulePlace
-	// Near are endpoints whose paths are like the one that no endpoint has, the
-	// nearest first, at most three.
-	Near []EndpointInfo
 }
 
 // Allowed tells whether the request may go upstream.
@@ -49,9 +46,6 @@ func (s *Snapshot) Explain(ctx context.Context, method, target string, headers m
 		return e
 	}
 	if e.Route, e.Denial = s.Route(method, e.Target); e.Denial != nil {
-		if e.Denial.Code == "path_not_allowed" {
-			e.Near = s.near(e.Target)
-		}
 		return e
 	}
 	info := e.Route.endpoint.info
@@ -91,32 +85,4 @@ func (t *againstTracer) TraceEvent(event topdown.Event) {
 	if !slices.Contains(t.places, place) {
 		t.places = append(t.places, place)
 	}
-}
-
-// near finds endpoints by how much their segments differ from those of the target.
-// A slip in one segment counts less than a segment more or less.
-func (s *Snapshot) near(t odata.Target) []EndpointInfo {
-	type candidate struct {
-		info     EndpointInfo
-		distance int
-	}
-	var all []candidate
-	for _, e := range s.endpoints {
-		if e.info.ServedBy != "" {
-			continue
-		}
-		distance := 3 * max(len(t.Segments)-len(e.template), len(e.template)-len(t.Segments))
-		for i, segment := range e.template[:min(len(e.template), len(t.Segments))] {
-			if text := foldASCII(t.Segments[i].Value); segment.kind != parameter && text != foldASCII(segment.text) {
-				distance += 1 + min(3, editDistance(text, foldASCII(segment.text)))
-			}
-		}
-		all = append(all, candidate{e.info, distance})
-	}
-	slices.SortStableFunc(all, func(a, b candidate) int { return a.distance - b.distance })
-	var near []EndpointInfo
-	for _, c := range all[:min(3, len(all))] {
-		near = append(near, c.info)
-	}
-	return near
 }

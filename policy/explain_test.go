@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/graphveil/graphveil/policy"
+	"github.com/graphveil/graphveil/policy/odata"
 )
 
 func TestExplain(t *testing.T) {
@@ -17,7 +18,7 @@ func TestExplain(t *testing.T) {
 	}
 
 	e := explain("GET", "/items?$top=5", policy.Caller{})
-	if !e.Allowed() || e.Endpoint == nil || e.Endpoint.ID != "items" || e.Decision.Query != "$top=5" || e.Against != nil || e.Denial != nil || e.TargetError != nil || e.Near != nil {
+	if !e.Allowed() || e.Endpoint == nil || e.Endpoint.ID != "items" || e.Decision.Query != "$top=5" || e.Against != nil || e.Denial != nil || e.TargetError != nil {
 		t.Errorf("allowed: %+v", e)
 	}
 
@@ -48,12 +49,13 @@ func TestExplain(t *testing.T) {
 		t.Errorf("no target: %+v", e)
 	}
 	e = explain("POST", "/items", policy.Caller{})
-	if e.Allowed() || e.Denial == nil || e.Denial.Code != "method_not_allowed" || e.Near != nil {
+	if e.Allowed() || e.Denial == nil || e.Denial.Code != "method_not_allowed" || e.Denial.Near != nil {
 		t.Errorf("method: %+v", e)
 	}
 }
 
-func TestExplainNear(t *testing.T) {
+// TestNear: a request that no endpoint serves is told what is like it.
+func TestNear(t *testing.T) {
 	s := builtin(t)
 	for target, want := range map[string]string{
 		"/v1.0/usrs": "/v1.0/users",
@@ -61,21 +63,53 @@ func TestExplainNear(t *testing.T) {
 		"/v1.0/groups/x/member":                                   "/v1.0/groups/{group}/members",
 		"/v1.0/users/" + token + "/mailboxSetting":                "/v1.0/users/{user}/mailboxSettings",
 		"/v1.0/groups/x/members/microsoft.graph.usr":              "/v1.0/groups/{group}/members/microsoft.graph.user",
+		"/v1.0/users/" + token + "/message":                       "/v1.0/users/{user}/messages/{message}",
+		"/v1.0/users(userPrincipalName='CANARY')":                 "/v1.0/users",
+		"/v2.0/users": "/v1.0/users",
+		"/v1.0/users/" + token + "/mailFolders/SentItems/messages/CANARY": "/v1.0/users/{user}/mailFolders/SentItems/messages",
 	} {
-		e := s.Explain(context.Background(), "GET", target, nil, policy.Caller{})
+		_, denial := s.Route("GET", parseTarget(t, target))
+		if denial == nil || denial.Code != "path_not_allowed" {
+			t.Errorf("%s: %+v", target, denial)
+			continue
+		}
 		var near []string
-		for _, info := range e.Near {
+		for _, info := range denial.Near {
 			near = append(near, info.Path)
 		}
-		if e.Denial == nil || len(near) != 3 || near[0] != want {
+		if len(near) != 3 || near[0] != want {
 			t.Errorf("%s: near %q, want %s first", target, near, want)
 		}
 		slices.Sort(near)
-		if len(slices.Compact(near)) != 3 {
-			t.Errorf("%s: one path twice: %s", target, fmt.Sprint(near))
+		if len(slices.Compact(near)) != 3 || strings.Contains(fmt.Sprint(near), "CANARY") {
+			t.Errorf("%s: one path twice, or of the request: %s", target, near)
 		}
 	}
-	if e := s.Explain(context.Background(), "GET", "/v1.0/me", nil, policy.Caller{}); e.Near != nil || e.Denial.Code != "me_not_served" {
-		t.Errorf("me: %+v", e)
+	for _, target := range []string{"/", "/metrics", "/users", "/" + strings.Repeat("x", 9000)} {
+		parsed, err := odata.ParseTarget(target)
+		if err != nil {
+			continue
+		}
+		if _, denial := s.Route("GET", parsed); denial == nil || denial.Near != nil {
+			t.Errorf("%.20s: near %+v", target, denial)
+		}
+	}
+	if _, denial := s.Route("GET", parseTarget(t, "/v1.0/me")); denial.Near != nil || denial.Code != "me_not_served" {
+		t.Errorf("me: %+v", denial)
+	}
+
+	// What is not served is not named either.
+	directory, err := policy.Load(t.Context(), policy.Config{Connectors: []string{"entra_id"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, denial := directory.Route("GET", parseTarget(t, "/v1.0/users/"+token+"/messages/x"))
+	if denial == nil || len(denial.Near) != 3 {
+		t.Fatalf("without mail: %+v", denial)
+	}
+	for _, info := range denial.Near {
+		if info.Connector != "entra_id" {
+			t.Errorf("without mail: near %s of %s", info.Path, info.Connector)
+		}
 	}
 }

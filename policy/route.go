@@ -41,6 +41,9 @@ type Denial struct {
 	Connector, Endpoint string
 	// Message is the policy's own sentence for the client, or "".
 	Message string
+	// Near are endpoints whose paths are like the one that no endpoint has, the
+	// nearest first, at most three; for path_not_allowed.
+	Near []EndpointInfo
 }
 
 // Route finds the endpoint of a request: by path, the most literal one, then by
@@ -102,7 +105,7 @@ func (s *Snapshot) match(method string, t odata.Target) (*endpoint, *Denial) {
 		if r := s.router.refused(t.Segments); r != nil {
 			return nil, &Denial{Code: r.code, Reasons: []string{r.code}, Connector: r.connector, Message: r.message}
 		}
-		return nil, &Denial{Code: "path_not_allowed", Reasons: []string{"path_not_allowed"}}
+		return nil, &Denial{Code: "path_not_allowed", Reasons: []string{"path_not_allowed"}, Near: s.near(t)}
 	}
 	if e := node.endpoints[method]; e != nil {
 		return e, nil
