@@ -45,7 +45,7 @@ func TestGolden(t *testing.T) {
 			made := newOriginal(e)
 			compareWithFile(t, folder+"/request", goldenRequest(e)+"\n")
 			compareWithFile(t, folder+"/original.json", indent(t, made.text))
-			request, original := readGolden(t, folder+"/request"), readGolden(t, folder+"/original.json")
+			request, original := readGolden(t, folder+"/request"), strings.TrimSpace(readGolden(t, folder+"/original.json"))
 
 			if n := strings.Count(original, canary); n < made.hidden || made.hidden == 0 && e.Plan.Root.Op == plan.Object {
 				t.Errorf("%d canaries for %d positions that hide their value", n, made.hidden)
@@ -129,6 +129,10 @@ type original struct {
 
 func newOriginal(e policy.EndpointInfo) *original {
 	o := &original{path: strings.TrimPrefix(strings.ReplaceAll(goldenRequest(e), aliceToken, alice), e.Methods[0]+" ")}
+	if len(e.Media) > 0 { // a count, as text
+		o.text = []byte("42")
+		return o
+	}
 	o.value(e.Plan.Root, "", nil)
 	return o
 }

@@ -142,12 +142,19 @@ func sanitizeOne(ctx context.Context, g *extproc.Gateway, in offlineExchange) ([
 	x := g.NewExchange()
 	defer x.Close()
 	head := requestHeadOf(in.Method, in.URL)
-	if _, refusal := x.Request(ctx, head); refusal != nil {
+	forward, refusal := x.Request(ctx, head)
+	if refusal != nil {
 		return nil, refused(refusal, extproc.OutcomeDenied, exitDenied, "")
 	}
-	_, refusal := x.Response(extproc.ResponseHead{
+	media := "application/json" // as errors always are
+	for _, h := range forward.Headers {
+		if h.Name == "accept" && in.Status < 300 {
+			media = h.Value
+		}
+	}
+	_, refusal = x.Response(extproc.ResponseHead{
 		Status:  in.Status,
-		Headers: []extproc.Header{{Name: "content-type", Value: "application/json"}},
+		Headers: []extproc.Header{{Name: "content-type", Value: media}},
 		End:     len(in.body) == 0,
 	})
 	var out []byte

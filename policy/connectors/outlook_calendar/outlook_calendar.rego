@@ -95,6 +95,16 @@ endpoints["mailbox_settings"] := outlook.mailbox_settings
 endpoints["users"] := directory.users
 
 # METADATA
+# title: users_delta
+# description: Lists users that changed.
+endpoints["users_delta"] := directory.users_delta
+
+# METADATA
+# title: users_count
+# description: Counts users.
+endpoints["users_count"] := directory.users_count
+
+# METADATA
 # title: user
 # description: Reads one user.
 endpoints["user"] := directory.user_by_id
@@ -105,6 +115,16 @@ endpoints["user"] := directory.user_by_id
 endpoints["groups"] := directory.groups
 
 # METADATA
+# title: groups_delta
+# description: Lists groups that changed.
+endpoints["groups_delta"] := directory.groups_delta
+
+# METADATA
+# title: groups_count
+# description: Counts groups.
+endpoints["groups_count"] := directory.groups_count
+
+# METADATA
 # title: group
 # description: Reads one group.
 endpoints["group"] := directory.group_by_id
@@ -113,6 +133,11 @@ endpoints["group"] := directory.group_by_id
 # title: group_members
 # description: Lists the members of a group, of any kind.
 endpoints["group_members"] := directory.group_members
+
+# METADATA
+# title: group_members_count
+# description: Counts the members of a group.
+endpoints["group_members_count"] := directory.group_members_count
 
 # METADATA
 # title: group_member_users

@@ -102,10 +102,15 @@ test_shared_endpoints_are_those_of_the_library if {
 		object.remove(calendar.endpoints, _own) == {
 			"mailbox_settings": outlook.mailbox_settings,
 			"users": directory.users,
+			"users_delta": directory.users_delta,
+			"users_count": directory.users_count,
 			"user": directory.user_by_id,
 			"groups": directory.groups,
+			"groups_delta": directory.groups_delta,
+			"groups_count": directory.groups_count,
 			"group": directory.group_by_id,
 			"group_members": directory.group_members,
+			"group_members_count": directory.group_members_count,
 			"group_member_users": directory.group_member_users,
 		} with data.graphveil.settings as settings
 	}

@@ -57,9 +57,39 @@ endpoints["sent_messages"] := {
 }
 
 # METADATA
+# title: sent_messages_delta
+# description: |
+#   Lists the messages of the Sent Items folder that came, changed or went. Graph
+#   filters and sorts it by `receivedDateTime` only.
+endpoints["sent_messages_delta"] := {
+	"methods": {"GET"},
+	"path": "/v1.0/users/{user}/mailFolders/SentItems/messages/delta()",
+	"params": {"user": directory.user_key},
+	"query": {
+		"$select": {"properties": t.released_properties(message)},
+		"$top": {"max": 1000},
+		"$filter": {"properties": {"receivedDateTime"}},
+		"$orderby": {"properties": {"receivedDateTime"}},
+		"changeType": {"values": {"created", "updated", "deleted"}},
+	},
+	"headers": outlook.headers,
+	"response": t.changes(message),
+}
+
+# METADATA
 # title: users
 # description: Lists users.
 endpoints["users"] := directory.users
+
+# METADATA
+# title: users_delta
+# description: Lists users that changed.
+endpoints["users_delta"] := directory.users_delta
+
+# METADATA
+# title: users_count
+# description: Counts users.
+endpoints["users_count"] := directory.users_count
 
 # METADATA
 # title: user
@@ -72,6 +102,16 @@ endpoints["user"] := directory.user_by_id
 endpoints["groups"] := directory.groups
 
 # METADATA
+# title: groups_delta
+# description: Lists groups that changed.
+endpoints["groups_delta"] := directory.groups_delta
+
+# METADATA
+# title: groups_count
+# description: Counts groups.
+endpoints["groups_count"] := directory.groups_count
+
+# METADATA
 # title: group
 # description: Reads one group.
 endpoints["group"] := directory.group_by_id
@@ -80,6 +120,11 @@ endpoints["group"] := directory.group_by_id
 # title: group_members
 # description: Lists the members of a group, of any kind.
 endpoints["group_members"] := directory.group_members
+
+# METADATA
+# title: group_members_count
+# description: Counts the members of a group.
+endpoints["group_members_count"] := directory.group_members_count
 
 # METADATA
 # title: group_member_users

@@ -57,21 +57,49 @@ test_sent_messages if {
 	}
 }
 
+test_sent_messages_delta if {
+	outlook_mail.endpoints.sent_messages_delta == {
+		"methods": {"GET"},
+		"path": "/v1.0/users/{user}/mailFolders/SentItems/messages/delta()",
+		"params": {"user": {"$op": "reversible"}},
+		"query": {
+			"$select": {"properties": t.released_properties(outlook_mail.message)},
+			"$top": {"max": 1000},
+			"$filter": {"properties": {"receivedDateTime"}},
+			"$orderby": {"properties": {"receivedDateTime"}},
+			"changeType": {"values": {"created", "updated", "deleted"}},
+		},
+		"headers": outlook.headers,
+		"response": t.changes(outlook_mail.message),
+	}
+}
+
+test_delta_selects_no_hidden_property if {
+	properties := outlook_mail.endpoints.sent_messages_delta.query["$select"].properties
+	count({"id", "isRead", "flag", "toRecipients"} - properties) == 0
+	count({"subject", "body", "categories", "location"} & properties) == 0
+}
+
 test_directory_endpoints_are_those_of_the_directory if {
 	every settings in [{}, {"ids": "clear"}, {"encoding": "json"}, {"groups": "off"}] {
-		object.remove(outlook_mail.endpoints, {"mailbox_settings", "message", "sent_messages"}) == {
+		object.remove(outlook_mail.endpoints, {"mailbox_settings", "message", "sent_messages", "sent_messages_delta"}) == {
 			"users": directory.users,
+			"users_delta": directory.users_delta,
+			"users_count": directory.users_count,
 			"user": directory.user_by_id,
 			"groups": directory.groups,
+			"groups_delta": directory.groups_delta,
+			"groups_count": directory.groups_count,
 			"group": directory.group_by_id,
 			"group_members": directory.group_members,
+			"group_members_count": directory.group_members_count,
 			"group_member_users": directory.group_member_users,
 		} with data.graphveil.settings as settings
 	}
 }
 
 test_users_are_addressed_as_option_ids_says if {
-	every id in ["mailbox_settings", "message", "sent_messages"] {
+	every id in ["mailbox_settings", "message", "sent_messages", "sent_messages_delta"] {
 		outlook_mail.endpoints[id].params.user == directory.user_key
 		outlook_mail.endpoints[id].params.user.pattern with data.graphveil.settings as {"ids": "clear"}
 	}

@@ -37,6 +37,32 @@ users := {
 }
 
 # METADATA
+# title: users_delta
+# description: |
+#   Lists users that changed. Only with `ids: clear`: where users are addressed by
+#   token, Psoxy refuses it, and nothing here is looser.
+users_delta := {
+	"enabled": options.ids == "clear",
+	"methods": {"GET"},
+	"path": "/v1.0/users/delta()",
+	"query": _delta_options(user),
+	"response": t.changes(user),
+}
+
+# METADATA
+# title: users_count
+# description: |
+#   How many users there are. Only with `ids: clear`, as the delta.
+users_count := {
+	"enabled": options.ids == "clear",
+	"methods": {"GET"},
+	"path": "/v1.0/users/$count",
+	"headers": _headers,
+	"media": {"text/plain"},
+	"response": shape.keep,
+}
+
+# METADATA
 # title: user_by_id
 # description: One user.
 user_by_id := {
@@ -58,6 +84,29 @@ groups := {
 	"query": object.union(_list_options, _conditions(group)),
 	"headers": _headers,
 	"response": t.page(group),
+}
+
+# METADATA
+# title: groups_delta
+# description: Lists groups that changed; not whose membership did.
+groups_delta := {
+	"enabled": groups_enabled,
+	"methods": {"GET"},
+	"path": "/v1.0/groups/delta()",
+	"query": _delta_options(group),
+	"response": t.changes(object.union(group, {"members@delta": shape.drop, "owners@delta": shape.drop})),
+}
+
+# METADATA
+# title: groups_count
+# description: How many groups there are.
+groups_count := {
+	"enabled": groups_enabled,
+	"methods": {"GET"},
+	"path": "/v1.0/groups/$count",
+	"headers": _headers,
+	"media": {"text/plain"},
+	"response": shape.keep,
 }
 
 # METADATA
@@ -102,6 +151,19 @@ group_member_users := {
 }
 
 # METADATA
+# title: group_members_count
+# description: How many members a group has.
+group_members_count := {
+	"enabled": groups_enabled,
+	"methods": {"GET"},
+	"path": "/v1.0/groups/{group}/members/$count",
+	"params": {"group": group_key},
+	"headers": _headers,
+	"media": {"text/plain"},
+	"response": shape.keep,
+}
+
+# METADATA
 # title: user_key
 # description: |
 #   The user in a path: with `ids: reversible` only a `p~` token, with
@@ -123,6 +185,12 @@ _list_options := {
 	"$select": {},
 	"$top": {"max": 999},
 	"$count": {"values": {"true", "false"}},
+}
+
+# Graph takes no $top, $orderby or $expand here, and $filter by id only.
+_delta_options(item) := {
+	"$select": {"properties": t.released_properties(item)},
+	"$deltatoken": {"values": {"latest"}},
 }
 
 _conditions(item) := object.union(_order(item), {"$filter": {"properties": t.clear_properties(item)}})

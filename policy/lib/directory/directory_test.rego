@@ -254,6 +254,68 @@ test_group_member_users if {
 	}
 }
 
+test_users_delta if {
+	directory.users_delta == {
+		"enabled": true,
+		"methods": {"GET"},
+		"path": "/v1.0/users/delta()",
+		"query": {
+			"$select": {"properties": t.released_properties(directory.user)},
+			"$deltatoken": {"values": {"latest"}},
+		},
+		"response": t.changes(directory.user),
+	} with data.graphveil.settings as _clear
+}
+
+test_groups_delta if {
+	item := object.union(directory.group, {
+		"members@delta": {"$op": "drop"},
+		"owners@delta": {"$op": "drop"},
+	})
+	directory.groups_delta == {
+		"enabled": true,
+		"methods": {"GET"},
+		"path": "/v1.0/groups/delta()",
+		"query": {
+			"$select": {"properties": t.released_properties(directory.group)},
+			"$deltatoken": {"values": {"latest"}},
+		},
+		"response": t.changes(item),
+	}
+}
+
+# An item comes when one of the selected properties changed.
+test_delta_selects_no_hidden_property if {
+	properties := directory.users_delta.query["$select"].properties with data.graphveil.settings as _clear
+	count({"id", "mail", "department"} - properties) == 0
+	count({"displayName", "passwordProfile", "manager", "jobTitle"} & properties) == 0
+	groups := directory.groups_delta.query["$select"].properties
+	count({"displayName", "groupTypes"} - groups) == 0
+	count({"members", "owners", "description"} & groups) == 0
+}
+
+test_counts if {
+	number := {
+		"enabled": true,
+		"methods": {"GET"},
+		"headers": _headers,
+		"media": {"text/plain"},
+		"response": {"$op": "keep"},
+	}
+	directory.users_count == object.union(number, {"path": "/v1.0/users/$count"}) with data.graphveil.settings as _clear
+	directory.groups_count == object.union(number, {"path": "/v1.0/groups/$count"})
+	directory.group_members_count == object.union(number, {
+		"path": "/v1.0/groups/{group}/members/$count",
+		"params": {"group": directory.group_key},
+	})
+}
+
+test_users_delta_and_count_need_clear_ids if {
+	every endpoint in [directory.users_delta, directory.users_count] {
+		endpoint.enabled == false
+	} with data.graphveil.settings as _reversible
+}
+
 test_hidden_properties_cannot_be_filtered if {
 	properties := directory.users.query["$filter"].properties with data.graphveil.settings as _reversible
 	count({"id", "displayName", "mail", "userPrincipalName", "passwordProfile"} & properties) == 0
@@ -265,7 +327,10 @@ test_clear_ids_can_be_filtered if {
 }
 
 test_groups_off if {
-	every endpoint in [directory.groups, directory.group_by_id, directory.group_members, directory.group_member_users] {
+	every endpoint in [
+		directory.groups, directory.groups_delta, directory.groups_count, directory.group_by_id,
+		directory.group_members, directory.group_members_count, directory.group_member_users,
+	] {
 		endpoint.enabled == false
 	} with data.graphveil.settings as {"groups": "off"}
 	directory.permissions == {"User.Read.All"} with data.graphveil.settings as {"groups": "off"}

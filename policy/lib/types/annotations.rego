@@ -35,6 +35,16 @@ page(item) := {
 }
 
 # METADATA
+# title: changes
+# description: |
+#   One page of a delta query: items that changed, with the properties that did,
+#   and items that are gone, with nothing but their id and why.
+changes(item) := object.union(
+	page(object.union(item, {"@removed": {"reason": shape.keep}})),
+	{"@odata.deltaLink": shape.link},
+)
+
+# METADATA
 # title: single
 # description: A body that is one item.
 single(item) := override(item, {
@@ -48,6 +58,18 @@ single(item) := override(item, {
 #   The named members, all dropped. For the relations of a type, which only
 #   `$expand` brings, and for properties of kinds that a connector has no use for.
 dropped(names) := {name: shape.drop | some name in names}
+
+# METADATA
+# title: released_properties
+# description: |
+#   The properties of an object shape that are not dropped whole: what `$select`
+#   may name where it also decides which items come, as in delta queries. Else the
+#   appearance of an item would tell that a hidden property changed.
+released_properties(object_shape) := {name |
+	some name, decision in object_shape
+	decision != shape.drop
+	not contains(name, "@")
+}
 
 # METADATA
 # title: override

@@ -35,6 +35,28 @@ test_page if {
 	}
 }
 
+test_changes if {
+	t.changes({"id": shape.keep}) == {
+		"@odata.context": {"$op": "drop"},
+		"@odata.count": {"$op": "keep"},
+		"@odata.deltaLink": {"$op": "link"},
+		"@odata.nextLink": {"$op": "link"},
+		"@microsoft.graph.tips": {"$op": "drop"},
+		"value": [{"id": {"$op": "keep"}, "@removed": {"reason": {"$op": "keep"}}}],
+	}
+}
+
+test_released_properties if {
+	t.released_properties({
+		"@odata.type": shape.keep,
+		"id": shape.reversible,
+		"name": shape.drop,
+		"flag": {"note": shape.drop},
+		"addresses": [shape.email],
+		"members@delta": shape.drop,
+	}) == {"id", "flag", "addresses"}
+}
+
 test_single if {
 	t.single({"id": shape.keep}) == {
 		"@odata.context": {"$op": "drop"},
