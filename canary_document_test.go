@@ -61,6 +61,8 @@ type documents struct {
 	// "sessions/segments", the others one level deep.
 	expand   bool
 	expanded map[string]bool
+	// dealt are, by position, the kinds of a type that have not had their turn.
+	dealt map[string][]string
 }
 
 // maxDepth ends types that contain themselves.
@@ -120,8 +122,7 @@ func (d *documents) value(p schemaProperty, member string, depth int, path strin
 		case depth >= maxDepth:
 			return "null"
 		}
-		kinds := d.schema.kinds(p.Ref)
-		return d.object(kinds[d.random.IntN(len(kinds))], depth+1, path)
+		return d.object(d.kind(p, member), depth+1, path)
 	}
 	if !p.Collection {
 		return one()
@@ -134,6 +135,23 @@ func (d *documents) value(p schemaProperty, member string, depth int, path strin
 		}
 	}
 	return "[" + strings.Join(elements, ",") + "]"
+}
+
+// kind deals the kinds of a type like cards: each comes once at a position before
+// one comes again.
+func (d *documents) kind(p schemaProperty, member string) string {
+	position := p.owner + "." + member
+	if len(d.dealt[position]) == 0 {
+		kinds := slices.Clone(d.schema.kinds(p.Ref))
+		d.random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+		if d.dealt == nil {
+			d.dealt = map[string][]string{}
+		}
+		d.dealt[position] = kinds
+	}
+	kind := d.dealt[position][0]
+	d.dealt[position] = d.dealt[position][1:]
+	return kind
 }
 
 // scalar has the lexical form of the property, with a canary in it if its class

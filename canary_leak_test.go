@@ -79,11 +79,15 @@ func (l *leakTest) run() {
 		done[e.Path] = true
 		types, page := l.schema.responses(l.T, e)
 		method, path, _ := strings.Cut(goldenRequest(e), " ")
-		for round := range 3 {
+		for round := range 4 {
 			for _, name := range types {
-				d := documents{canaries: &canaries{}, schema: l.schema, random: l.random, wrong: round > 0, expand: round < 2, expanded: expansions(e),
+				d := documents{canaries: &canaries{}, schema: l.schema, random: l.random, wrong: round == 1 || round == 2, expand: round < 2, expanded: expansions(e),
 					link: "https://graph.microsoft.com" + strings.Replace(path, aliceToken, alice, 1)}
-				body := d.page([]string{name, name})
+				items := []string{name, name}
+				if round == 3 { // one for each kind of what may stand in it
+					items = slices.Repeat(items[:1], l.schema.mostKinds(name))
+				}
+				body := d.page(items)
 				if !page {
 					body = d.item(name)
 				}
