@@ -21,7 +21,7 @@ type difference struct {
 }
 
 // compare wants ours within Psoxy's, with the same values, and collects what of
-// Psoxy's is missing. Links are sealed here, so their values differ.
+// Psoxy's is missing or sealed. Links always are, so their values differ.
 func (d *difference) compare(t *testing.T, id, at string, ours, psoxys any) {
 	t.Helper()
 	switch ours := ours.(type) {
@@ -57,10 +57,20 @@ func (d *difference) compare(t *testing.T, id, at string, ours, psoxys any) {
 			d.compare(t, id, at, ours[i], theirs[i])
 		}
 	default:
-		if !reflect.DeepEqual(ours, psoxys) {
+		if sealed(ours, psoxys) {
+			d.missing[at] = true
+		} else if !reflect.DeepEqual(ours, psoxys) {
 			t.Errorf("%s: %s has another value", id, at)
 		}
 	}
+}
+
+// sealed tells whether ours is the token that only this sidecar turns back into
+// what Psoxy lets out.
+func sealed(ours, psoxys any) bool {
+	token, ok := ours.(string)
+	value, isString := psoxys.(string)
+	return ok && isString && value != "" && token == string(testCodec.AppendReversible(nil, []byte(value)))
 }
 
 var directoryExtension = regexp.MustCompile(`^extension_[0-9a-f]{32}_`)

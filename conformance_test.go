@@ -33,6 +33,8 @@ var psoxyVariants = map[string]struct {
 	"msft-copilot_no-userIds":           {"m365_copilot", nil},
 	"msft-onedrive":                     {"onedrive", map[string]string{"ids": "clear"}},
 	"msft-onedrive_no-app-ids":          {"onedrive", nil},
+	"msft-teams":                        {"teams", map[string]string{"ids": "clear"}},
+	"msft-teams_no-userIds":             {"teams", nil},
 }
 
 // Whatever leaves here leaves Psoxy too, with the same value; whatever Psoxy

@@ -14,6 +14,7 @@ schema := {
 	"encoding": ["token", "json"],
 	"level": ["standard", "strict"],
 	"versions": ["psoxy", "all"],
+	"calls": ["on", "off"],
 }
 
 # METADATA
@@ -50,6 +51,13 @@ level := _value("level")
 #   it; `all` also serves Copilot interactions on v1.0 and activities of drives on
 #   beta.
 versions := _value("versions")
+
+# METADATA
+# title: calls
+# description: |
+#   Whether a call that is going on is served. Reading it needs a permission that
+#   also places or hears calls.
+calls := _value("calls")
 
 _value(name) := object.get(_settings, name, schema[name][0])
 

@@ -1,0 +1,66 @@
+package graphveil.connectors.teams_test
+
+import data.graphveil.connectors.teams
+import data.graphveil.types as t
+
+test_call if {
+	teams.endpoints.call == {
+		"enabled": true,
+		"methods": {"GET"},
+		"path": "/v1.0/communications/calls/{call}",
+		"params": {"call": teams.id},
+		"query": {"$select": {}},
+		"response": t.single(teams.call),
+	}
+}
+
+test_call_records if {
+	teams.endpoints.call_records == {
+		"methods": {"GET"},
+		"path": "/v1.0/communications/callRecords",
+		"query": {
+			"$select": {},
+			"$filter": {"properties": t.clear_properties(teams.listed_call_record)},
+		},
+		"headers": teams.endpoints.call_record.headers,
+		"response": teams.page(teams.listed_call_record),
+	}
+}
+
+test_call_record if {
+	teams.endpoints.call_record == {
+		"methods": {"GET"},
+		"path": "/v1.0/communications/callRecords/{record}",
+		"params": {"record": teams.guid},
+		"query": {
+			"$select": {},
+			"$expand": {"properties": {"organizer_v2", "participants_v2", "sessions", "sessions/segments"}},
+		},
+		"headers": {"Prefer": {"values": {"include-unknown-enum-members", "omit-values=nulls"}}},
+		"response": t.single(teams.call_record),
+	}
+}
+
+test_call_logs if {
+	every name, item in {"direct_routing_calls": teams.direct_routing_call, "pstn_calls": teams.pstn_call} {
+		functions := {"direct_routing_calls": "getDirectRoutingCalls", "pstn_calls": "getPstnCalls"}
+		object.remove(teams.endpoints[name], {"params"}) == {
+			"methods": {"GET"},
+			"path": sprintf("/v1.0/communications/callRecords/%s(fromDateTime={from},toDateTime={to})", [functions[name]]),
+			"query": {"$skip": {"max": 1000000}},
+			"response": teams.page(item),
+		}
+		object.keys(teams.endpoints[name].params) == {"from", "to"}
+		teams.endpoints[name].params.from == teams.endpoints[name].params.to
+	}
+}
+
+test_times_of_call_logs if {
+	pattern := teams.endpoints.pstn_calls.params.from.pattern
+	every text in ["2024-03-01", "2024-03-01T09:30Z", "2024-03-01T09:30:00Z", "2024-03-01T09:30:00.1234567Z"] {
+		regex.match(pattern, text)
+	}
+	every text in ["", "2024-03-01T", "2024-03-01'", "now()", "2024-03-01T09:30:00Z)/x"] {
+		not regex.match(pattern, text)
+	}
+}

@@ -1,0 +1,46 @@
+package graphveil.connectors.teams
+
+import data.graphveil.directory
+import data.graphveil.shape
+import data.graphveil.types as t
+
+# METADATA
+# title: online_meetings
+# description: |
+#   Finds a meeting of a user by the address to join it, which lists of chats give as
+#   a token. Graph lists no meetings without such a condition.
+endpoints["online_meetings"] := {
+	"methods": {"GET"},
+	"path": "/v1.0/users/{user}/onlineMeetings",
+	"params": {"user": directory.user_key},
+	"query": {
+		"$select": {},
+		"$filter": {"reversible": {"joinWebUrl"}},
+	},
+	"response": page(meeting),
+}
+
+# METADATA
+# title: attendance_reports
+# description: Lists the attendance reports of a meeting, one for each time that it was held.
+endpoints["attendance_reports"] := {
+	"methods": {"GET"},
+	"path": "/v1.0/users/{user}/onlineMeetings/{meeting}/attendanceReports",
+	"params": {"user": directory.user_key, "meeting": shape.opaque_id},
+	"query": {"$select": {}},
+	"response": page(listed_attendance_report),
+}
+
+# METADATA
+# title: attendance_report
+# description: Reads an attendance report, with `$expand=attendanceRecords` also who attended.
+endpoints["attendance_report"] := {
+	"methods": {"GET"},
+	"path": "/v1.0/users/{user}/onlineMeetings/{meeting}/attendanceReports/{report}",
+	"params": {"user": directory.user_key, "meeting": shape.opaque_id, "report": id},
+	"query": {
+		"$select": {},
+		"$expand": {"properties": {"attendanceRecords"}},
+	},
+	"response": t.single(attendance_report),
+}
