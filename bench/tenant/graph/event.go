@@ -97,7 +97,7 @@ var eventWords = fillers{
 		return cancelled.write(r, b)
 	},
 	"online":        func(r *record, b []byte) []byte { return appendBool(b, isOnline(r)) },
-	"onlineMeeting": onlyOnline(`{"joinUrl":"${join}","conferenceId":"${number 900000000}${canary}","quickDial":"${0.phone},,${number 900000000}#","tollFreeNumbers":["${1.phone}"],"tollNumber":"${0.phone}","phones":[{"type":"business","number":"${2.phone}","region":"${text 1}","language":"${text 1}"}]}`, `null`),
+	"onlineMeeting": onlyOnline(`{"joinUrl":"${join}","conferenceId":"${number 900000000}${canary}","quickDial":"+12065550100,,${number 900000000}#${canary}","tollFreeNumbers":["+1 800 555 0${number 100}${org}"],"tollNumber":"+1 206 555 0${number 100}${org}","phones":[{"type":"business","number":"${2.phone}","region":"${text 1}","language":"${text 1}"}]}`, `null`),
 	"joinUrl":       onlyOnline(`"${join}"`, `null`),
 	"provider":      onlyOnline(`"teamsForBusiness"`, `"unknown"`),
 	"location":      func(r *record, b []byte) []byte { return places[r.n%len(places)].write(r, b) },

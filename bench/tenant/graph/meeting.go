@@ -24,7 +24,7 @@ allowRecording: false
 allowTeamworkReactions: false
 allowTranscription: false
 allowWhiteboard: false
-audioConferencing: {"ConferenceId":"${number 900000000}${canary}","conferenceId":"${number 900000000}${canary}","dialinUrl":"https://dialin.teams.microsoft.com/${guid}?id=${number 900000000}&realm=${canary}","tollFreeNumber":"${0.phone}","tollFreeNumbers":["${0.phone}"],"tollNumber":"${0.phone}","tollNumbers":["${0.phone}"]}
+audioConferencing: {"ConferenceId":"${number 900000000}${canary}","conferenceId":"${number 900000000}${canary}","dialinUrl":"https://dialin.teams.microsoft.com/${guid}?id=${number 900000000}&realm=${canary}","tollFreeNumber":"+1 800 555 0${number 100}${org}","tollFreeNumbers":["+1 800 555 0${number 100}${org}"],"tollNumber":"+1 206 555 0${number 100}${org}","tollNumbers":["+1 206 555 0${number 100}${org}"]}
 chatInfo: {"threadId":"${thread}","messageId":"0","replyChainMessageId":null}
 chatRestrictions: {"allowTextOnly":false}
 cloudVideoInteropInfo: {"moreInfoWebUrl":"https://${domain}/vtc/${canary}/${0.local}","tenantKey":"${tenant}","videoTeleconferenceId":"${video}"}

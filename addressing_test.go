@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/graphveil/graphveil/auth"
+	"github.com/graphveil/graphveil/bench/tenant"
+	"github.com/graphveil/graphveil/bench/tenant/entra"
+	"github.com/graphveil/graphveil/policy"
+)
+
+// newWholeLab is a lab with every connector that is shipped, each with an
+// application of its own that holds the connector's permissions and no others.
+func newWholeLab(t *testing.T, users int) *lab {
+	t.Helper()
+	snapshot, err := policy.Load(context.Background(), policy.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := map[string]string{}
+	l := newLab(t, func(c *tenant.Config) {
+		c.Graph.Users, c.Graph.Messages, c.Graph.Groups = users, 24, 6
+		c.Apps = nil
+		for i, connector := range snapshot.Connectors() {
+			clients[connector.Name] = fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", i)
+			c.Apps = append(c.Apps, entra.App{ClientID: clients[connector.Name], Roles: connector.Permissions})
+		}
+	})
+	l.config.Tokens.Connectors = map[string]auth.Connector{}
+	for name, client := range clients {
+		l.config.Tokens.Connectors[name] = auth.Connector{ClientID: client, AssertionFile: filepath.Join(l.dir, "assertion", "token")}
+	}
+	l.config.Log.Level = "info"
+	return l
+}
+
+// walker reads through the proxy and looks at each answer for whatever it must
+// not show.
+type walker struct {
+	t        *testing.T
+	client   *http.Client
+	origin   string
+	canaries []string
+}
+
+// get decodes an answer of status 200.
+func (w *walker) get(link string) map[string]any {
+	w.t.Helper()
+	if !strings.HasPrefix(link, w.origin) {
+		link = w.origin + link
+	}
+	response, err := w.client.Get(link)
+	if err != nil {
+		w.t.Fatalf("getting %s: %v", link, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		w.t.Fatalf("getting %s: status %d, %v, %.300s", link, response.StatusCode, err, body)
+	}
+	if found := leaks(string(body), w.canaries); found != nil {
+		w.t.Errorf("%s leaks %v", link, found)
+	}
+	var page map[string]any
+	if err := json.Unmarshal(body, &page); err != nil {
+		w.t.Fatalf("decoding %s: %v", link, err)
+	}
+	return page
+}
+
+// all follows page links to the end. It returns the records, and the delta link
+// if the last page has one.
+func (w *walker) all(link string) (records []map[string]any, delta string) {
+	w.t.Helper()
+	for pages := 0; link != ""; pages++ {
+		page := w.get(link)
+		for _, value := range page["value"].([]any) {
+			records = append(records, value.(map[string]any))
+		}
+		link, _ = page["@odata.nextLink"].(string)
+		delta, _ = page["@odata.deltaLink"].(string)
+		for _, next := range []string{link, delta} {
+			if next != "" && !strings.HasPrefix(next, w.origin+"/") {
+				w.t.Fatalf("a link leads to %q", next)
+			}
+		}
+		if pages == 1000 {
+			w.t.Fatal("there is no end")
+		}
+	}
+	return records, delta
+}
+
+// ids are those of all records; each must be another.
+func (w *walker) ids(link string) []string {
+	w.t.Helper()
+	records, _ := w.all(link)
+	var ids []string
+	seen := map[string]bool{}
+	for _, record := range records {
+		id, _ := record["id"].(string)
+		if id == "" || seen[id] {
+			w.t.Fatalf("%s has a record without an id, or twice", link)
+		}
+		seen[id] = true
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// TestAddressingByToken: with tokens for people, a client that knows nobody
+// finds all users, and by their tokens alone everything of theirs that is
+// served, to the last record.
+func TestAddressingByToken(t *testing.T) {
+	const users = 6
+	l := newWholeLab(t, users)
+	r := l.start()
+	people := []string{personalMark} // the tenant's id may be seen, it is everybody's
+	for i := range users {
+		people = append(people, l.Graph.Canaries(i)...)
+	}
+	w := &walker{t: t, client: l.client("h2"), origin: r.url(), canaries: people}
+	index := map[string]int{}
+	for i := range users {
+		index[string(l.codec.AppendReversible(nil, []byte(l.Graph.UserID(i))))] = i
+	}
+	tokens := w.ids("/v1.0/users?$top=4")
+	if len(tokens) != users {
+		t.Fatalf("%d of %d users", len(tokens), users)
+	}
+	period := "startDateTime=2000-01-01T00:00:00Z&endDateTime=2100-01-01T00:00:00Z"
+	for _, token := range tokens {
+		user, known := index[token]
+		if !known {
+			t.Fatalf("%q is no token of a user", token)
+		}
+		for _, key := range []string{"/v1.0/users/" + token, "/v1.0/users('" + token + "')"} {
+			if id := w.get(key)["id"]; id != token {
+				t.Errorf("the id of user %d is %v", user, id)
+			}
+			for path, want := range map[string]int{
+				"/mailFolders/SentItems/messages":           24,
+				"/mailFolders('SentItems')/messages?$top=7": 24,
+				"/events":                   l.Graph.EventCount(),
+				"/events?$top=5&$select=id": l.Graph.EventCount(),
+				"/drives":                   1,
+			} {
+				if got := len(w.ids(key + path)); got != want {
+					t.Errorf("user %d has %d records at %s, want %d", user, got, path, want)
+				}
+			}
+			if got := len(w.ids(key + "/calendarView?$top=50&" + period)); got <= l.Graph.EventCount() {
+				t.Errorf("user %d has %d events and occurrences", user, got)
+			}
+		}
+		for _, key := range []string{"/beta/copilot/users/" + token, "/beta/copilot/users('" + token + "')"} {
+			for _, function := range []string{"getAllEnterpriseInteractions", "microsoft.graph.getAllEnterpriseInteractions()?$top=3"} {
+				if got := len(w.ids(key + "/interactionHistory/" + function)); got != l.Graph.InteractionCount(user) {
+					t.Errorf("user %d asked %d times, want %d", user, got, l.Graph.InteractionCount(user))
+				}
+			}
+		}
+		drive := w.ids("/v1.0/users/" + token + "/drives")[0]
+		if got := len(w.ids("/v1.0/drives/" + drive + "/activities?$top=4")); got != l.Graph.ActivityCount() {
+			t.Errorf("user %d has %d activities, want %d", user, got, l.Graph.ActivityCount())
+		}
+		w.changes("/v1.0/drives/"+drive+"/root/delta?$top=10", l.Graph.DriveItemCount())
+	}
+	if found := leaks(r.logs.String()+r.access.String(), l.canaries()); found != nil {
+		t.Errorf("in the logs: %v", found)
+	}
+}
+
+// changes takes a delta query through three rounds: everything, three changes,
+// nothing.
+func (w *walker) changes(link string, count int) {
+	w.t.Helper()
+	for round, want := range []int{count, 3, 0} {
+		records, delta := w.all(link)
+		if len(records) != want || delta == "" {
+			w.t.Errorf("round %d of %s has %d records, want %d; delta link %q", round, link, len(records), want, delta)
+			return
+		}
+		link = delta
+	}
+}
+
+// TestAddressingByID: where people have tokens, their ids and names are refused
+// in every place and spelling, and Graph is not asked.
+func TestAddressingByID(t *testing.T) {
+	l := newWholeLab(t, 6)
+	r := l.start()
+	id, name := l.Graph.UserID(2), l.Graph.UserPrincipalName(2)
+	quoted := func(text string) string { return "('" + url.PathEscape(text) + "')" }
+	refuse := func(target, code string) {
+		t.Helper()
+		l.Graph.ForgetRequests()
+		response := call(t, r.address, l.tls(), wireCall{protocol: "h2", target: target})
+		if response.end != endComplete || response.status < 400 || response.code() != code {
+			t.Errorf("%s: got %s %s, want %s", target, &response, response.code(), code)
+		}
+		if n := len(l.Graph.Requests()); n != 0 {
+			t.Errorf("%s: %d requests arrived upstream", target, n)
+		}
+		if found := leaks(string(response.body), []string{id, name}); found != nil {
+			t.Errorf("%s: the answer repeats %v", target, found)
+		}
+	}
+	for _, tail := range []string{
+		"", "/mailFolders/SentItems/messages", "/mailboxSettings", "/messages/" + l.Graph.SentMessageID(2, 0), "/events", "/events/" + l.Graph.EventID(2, 0),
+		"/calendarView?startDateTime=2026-01-01T00:00:00Z&endDateTime=2026-09-01T00:00:00Z", "/drives",
+	} {
+		for _, key := range []string{"/" + id, "/" + strings.ToUpper(id), quoted(id), "/" + name, quoted(name), "/%" + fmt.Sprintf("%x", id[0]) + id[1:]} {
+			refuse("/v1.0/users"+key+tail, "id_not_pseudonymous")
+		}
+		refuse("/v1.0/users(userPrincipalName='"+name+"')"+tail, "path_not_allowed")
+		refuse("/v1.0/users(id='"+id+"')"+tail, "path_not_allowed")
+	}
+	for _, key := range []string{"/" + id, quoted(id), "/" + name, quoted(name)} {
+		refuse("/beta/copilot/users"+key+"/interactionHistory/getAllEnterpriseInteractions", "id_not_pseudonymous")
+	}
+	for _, filter := range []string{"id eq '" + id + "'", "id in ('" + id + "')", "userPrincipalName eq '" + name + "'", "startswith(id,'" + id[:8] + "')", "mail eq '" + l.Graph.Mail(2) + "'"} {
+		refuse("/v1.0/users?$filter="+url.QueryEscape(filter), "filter_property_not_allowed")
+	}
+}
