@@ -259,6 +259,8 @@ func (x *Exchange) planFor(head ResponseHead) (*plan.Plan, *Refusal) {
 		return nil, &Refusal{Code: "upstream_error", Status: head.Status}
 	case head.Status >= 400:
 		return x.decision.ErrorPlan, nil
+	case head.End && x.decision.Plan != nil && x.decision.Plan.Psoxy:
+		return nil, nil // no JSON text at all, which Psoxy passes on too
 	case head.End:
 		return nil, &Refusal{Code: "upstream_truncated"}
 	case len(x.decision.Media) > 0:

@@ -33,7 +33,7 @@ func (c *importer) warnOfRules(r *rules, endpoints []*imported) {
 	for _, i := range endpoints {
 		e := i.source
 		if i.body.open {
-			c.warn(e.line, "no responseSchema: whatever the rules do not name, also what the API adds tomorrow, gets out as it is")
+			c.warn(e.line, "no responseSchema: whatever the rules do not name, also what the API adds tomorrow, gets out as it is, also links below the root, which lead past the sidecar")
 		}
 		c.warnOfTransforms(e)
 		var clear []string
