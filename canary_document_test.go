@@ -225,7 +225,7 @@ func (d *documents) annotations(name string, depth int) []string {
 			members = append(members, quote(annotation)+":"+quote("https://graph.microsoft.com/v1.0/$metadata#users('"+d.text(canaryOrigin{short(name) + "." + annotation, "url"})+"')"))
 		}
 	}
-	return append(members, `"@removed":{"reason":`+quote(d.text(canaryOrigin{short(name) + ".@removed", "text"}))+`}`)
+	return append(members, `"@removed":{"reason":"deleted","who":`+quote(d.text(canaryOrigin{short(name) + ".@removed", "text"}))+`}`)
 }
 
 // about are annotations of a member.
