@@ -190,10 +190,16 @@ _list_options := {
 # Graph takes no $top, $orderby or $expand here, and $filter by id only.
 _delta_options(item) := {
 	"$select": {"properties": t.released_properties(item)},
+	"$filter": {"reversible": {"id"}},
 	"$deltatoken": {"values": {"latest"}},
 }
 
-_conditions(item) := object.union(_order(item), {"$filter": {"properties": t.clear_properties(item)}})
+# Ids are compared with the tokens that the response gave out, or in clear if it
+# gave them so.
+_conditions(item) := object.union(_order(item), {"$filter": {
+	"properties": t.clear_properties(item),
+	"reversible": {"id"},
+}})
 
 _order(item) := {"$orderby": {"properties": t.clear_properties(item)}}
 

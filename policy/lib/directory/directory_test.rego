@@ -185,11 +185,14 @@ _list_query := {
 _headers := {"ConsistencyLevel": {"values": {"eventual"}}}
 
 test_users if {
-	conditions := {"properties": t.clear_properties(directory.user)}
+	properties := t.clear_properties(directory.user)
 	directory.users == {
 		"methods": {"GET"},
 		"path": "/v1.0/users",
-		"query": object.union(_list_query, {"$filter": conditions, "$orderby": conditions}),
+		"query": object.union(_list_query, {
+			"$filter": {"properties": properties, "reversible": {"id"}},
+			"$orderby": {"properties": properties},
+		}),
 		"headers": _headers,
 		"response": t.page(directory.user),
 	}
@@ -207,12 +210,15 @@ test_user_by_id if {
 }
 
 test_groups if {
-	conditions := {"properties": t.clear_properties(directory.group)}
+	properties := t.clear_properties(directory.group)
 	directory.groups == {
 		"enabled": true,
 		"methods": {"GET"},
 		"path": "/v1.0/groups",
-		"query": object.union(_list_query, {"$filter": conditions, "$orderby": conditions}),
+		"query": object.union(_list_query, {
+			"$filter": {"properties": properties, "reversible": {"id"}},
+			"$orderby": {"properties": properties},
+		}),
 		"headers": _headers,
 		"response": t.page(directory.group),
 	}
@@ -261,6 +267,7 @@ test_users_delta if {
 		"path": "/v1.0/users/delta()",
 		"query": {
 			"$select": {"properties": t.released_properties(directory.user)},
+			"$filter": {"reversible": {"id"}},
 			"$deltatoken": {"values": {"latest"}},
 		},
 		"response": t.changes(directory.user),
@@ -278,6 +285,7 @@ test_groups_delta if {
 		"path": "/v1.0/groups/delta()",
 		"query": {
 			"$select": {"properties": t.released_properties(directory.group)},
+			"$filter": {"reversible": {"id"}},
 			"$deltatoken": {"values": {"latest"}},
 		},
 		"response": t.changes(item),
