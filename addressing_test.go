@@ -168,14 +168,139 @@ func TestAddressingByToken(t *testing.T) {
 				}
 			}
 		}
+		w.changes("/v1.0/users/"+token+"/mailFolders/SentItems/messages/delta?$top=10", 24)
+		w.chats(l, user, "/v1.0/users/"+token)
 		drive := w.ids("/v1.0/users/" + token + "/drives")[0]
 		if got := len(w.ids("/v1.0/drives/" + drive + "/activities?$top=4")); got != l.Graph.ActivityCount() {
 			t.Errorf("user %d has %d activities, want %d", user, got, l.Graph.ActivityCount())
 		}
 		w.changes("/v1.0/drives/"+drive+"/root/delta?$top=10", l.Graph.DriveItemCount())
 	}
+	w.changes("/v1.0/groups/delta?$select=id,groupTypes", 6) // names of groups are served
+	w.counts(map[string]int{"/v1.0/groups/$count": 6, "/v1.0/groups/" + l.Graph.GroupID(0) + "/members/$count": l.Graph.MemberCount(0)})
+	w.teams(l)
+	w.calls(l)
 	if found := leaks(r.logs.String()+r.access.String(), l.canaries()); found != nil {
 		t.Errorf("in the logs: %v", found)
+	}
+}
+
+// counts reads numbers, which come as text.
+func (w *walker) counts(want map[string]int) {
+	w.t.Helper()
+	for path, count := range want {
+		request, err := http.NewRequest(http.MethodGet, w.origin+path, nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		request.Header.Set("ConsistencyLevel", "eventual")
+		response, err := w.client.Do(request)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK || string(body) != fmt.Sprint(count) || response.Header.Get("Content-Type") != "text/plain" {
+			w.t.Errorf("%s: status %d, %q, %v; want %d", path, response.StatusCode, body, err, count)
+		}
+	}
+}
+
+// chats reads the chats of a user, and each one's messages by the chat's token,
+// in both forms of a key; and of a chat that is a meeting's, who attended.
+func (w *walker) chats(l *lab, user int, key string) {
+	w.t.Helper()
+	chats, _ := w.all(key + "/chats?$top=4&$expand=members,lastMessagePreview")
+	want := map[string]int{}
+	for _, id := range l.Graph.ChatIDs(user) {
+		want[string(l.codec.AppendReversible(nil, []byte(id)))] = l.Graph.ChatMessageCount(id)
+	}
+	if len(chats) != len(want) {
+		w.t.Errorf("user %d has %d chats, want %d", user, len(chats), len(want))
+	}
+	meetings := 0
+	for _, chat := range chats {
+		id, _ := chat["id"].(string)
+		if _, known := want[id]; !known {
+			w.t.Fatalf("%q is no token of a chat of user %d", id, user)
+		}
+		for _, path := range []string{"/v1.0/chats/" + id + "/messages", "/v1.0/chats('" + id + "')/messages?$top=5"} {
+			if got := len(w.ids(path)); got != want[id] {
+				w.t.Errorf("a chat of user %d has %d messages, want %d", user, got, want[id])
+			}
+		}
+		delete(want, id)
+		if info, _ := chat["onlineMeetingInfo"].(map[string]any); info != nil {
+			meetings += w.meeting(key, info["joinWebUrl"].(string))
+		}
+	}
+	if meetings != 2 {
+		w.t.Errorf("user %d organized %d of the meetings with a chat, want 2", user, meetings)
+	}
+}
+
+// meeting looks a meeting up by the token of its join link, and reads who was
+// there. It returns 0 when another user organized it.
+func (w *walker) meeting(key, join string) int {
+	w.t.Helper()
+	found := w.ids(key + "/onlineMeetings?$filter=JoinWebUrl%20eq%20'" + join + "'")
+	for _, id := range found {
+		reports := w.ids(key + "/onlineMeetings/" + id + "/attendanceReports")
+		if len(reports) == 0 {
+			w.t.Error("a meeting has no report")
+		}
+		for _, report := range reports {
+			attended := w.get(key + "/onlineMeetings('" + id + "')/attendanceReports/" + report + "?$expand=attendanceRecords")
+			if records, _ := attended["attendanceRecords"].([]any); len(records) < 2 || float64(len(records)) != attended["totalParticipantCount"] {
+				w.t.Errorf("%d of %v were there", len(records), attended["totalParticipantCount"])
+			}
+		}
+	}
+	return len(found)
+}
+
+// teams reads all teams, their channels and what was written there.
+func (w *walker) teams(l *lab) {
+	w.t.Helper()
+	teams := w.ids("/v1.0/teams?$top=2")
+	if len(teams) != l.Graph.TeamCount() {
+		w.t.Errorf("%d teams, want %d", len(teams), l.Graph.TeamCount())
+	}
+	for k, team := range teams {
+		channels := w.ids("/v1.0/teams/" + team + "/allChannels")
+		if len(channels) != len(l.Graph.ChannelIDs(k)) {
+			w.t.Errorf("team %d has %d channels, want %d", k, len(channels), len(l.Graph.ChannelIDs(k)))
+		}
+		for c, channel := range channels {
+			path := "/v1.0/teams/" + team + "/channels/" + channel + "/messages"
+			if got := len(w.ids(path + "?$top=5")); got != l.Graph.ChannelMessageCount(k, c) {
+				w.t.Errorf("channel %d of team %d has %d messages, want %d", c, k, got, l.Graph.ChannelMessageCount(k, c))
+			}
+			w.changes(path+"/delta?$top=5", l.Graph.ChannelMessageCount(k, c))
+		}
+		w.ids("/v1.0/teams/" + team + "/channels/" + channels[0] + "/messages?$expand=replies")
+	}
+}
+
+// calls reads the call records, also one with many sessions, and both logs.
+func (w *walker) calls(l *lab) {
+	w.t.Helper()
+	records := w.ids("/v1.0/communications/callRecords")
+	if len(records) != l.Graph.CallRecordCount() {
+		w.t.Errorf("%d call records, want %d", len(records), l.Graph.CallRecordCount())
+	}
+	for n, id := range records[:9] {
+		record := w.get("/v1.0/communications/callRecords/" + id + "?$expand=sessions($expand=segments)")
+		// Those behind sessions@odata.nextLink are not served.
+		if got, want := len(record["sessions"].([]any)), min(l.Graph.SessionCount(n), 60); got != want {
+			w.t.Errorf("call record %d has %d sessions, want %d", n, got, want)
+		}
+	}
+	for _, log := range []string{"getPstnCalls", "getDirectRoutingCalls"} {
+		rows, _ := w.all("/v1.0/communications/callRecords/" + log + "(fromDateTime=2026-05-10,toDateTime=2026-08-05)")
+		if len(rows) != l.Graph.CallLogCount() {
+			w.t.Errorf("%s has %d rows, want %d", log, len(rows), l.Graph.CallLogCount())
+		}
 	}
 }
 
@@ -199,6 +324,7 @@ func TestAddressingByID(t *testing.T) {
 	l := newWholeLab(t, 6)
 	r := l.start()
 	id, name := l.Graph.UserID(2), l.Graph.UserPrincipalName(2)
+	token := string(l.codec.AppendReversible(nil, []byte(id)))
 	quoted := func(text string) string { return "('" + url.PathEscape(text) + "')" }
 	refuse := func(target, code string) {
 		t.Helper()
@@ -226,6 +352,21 @@ func TestAddressingByID(t *testing.T) {
 	}
 	for _, key := range []string{"/" + id, quoted(id), "/" + name, quoted(name)} {
 		refuse("/beta/copilot/users"+key+"/interactionHistory/getAllEnterpriseInteractions", "id_not_pseudonymous")
+	}
+	chat := l.Graph.ChatIDs(2)[0]
+	for _, key := range []string{"/" + chat, "/" + url.QueryEscape(chat), "/" + url.PathEscape(chat), quoted(chat), "/19:" + strings.ToUpper(chat[3:])} {
+		refuse("/v1.0/chats"+key+"/messages", "id_not_pseudonymous")
+	}
+	refuse("/v1.0/users/"+id+"/chats", "id_not_pseudonymous")
+	refuse("/v1.0/users/"+id+"/chats/"+chat+"/messages", "path_not_allowed")
+	meeting, join := l.Graph.OnlineMeetingID(2, 3), url.QueryEscape(l.Graph.JoinURL(2, 3))
+	refuse("/v1.0/users/"+token+"/onlineMeetings?$filter=JoinWebUrl%20eq%20'"+join+"'", "target_ambiguous") // it is encoded twice
+	for _, link := range []string{"https%3A%2F%2Fteams.microsoft.com%2Fl%2Fmeetup-join", "19:x@thread.v2"} {
+		refuse("/v1.0/users/"+id+"/onlineMeetings?$filter=JoinWebUrl%20eq%20'"+link+"'", "id_not_pseudonymous")
+		refuse("/v1.0/users/"+token+"/onlineMeetings?$filter=JoinWebUrl%20eq%20'"+link+"'", "id_not_pseudonymous")
+	}
+	for _, key := range []string{"/" + url.PathEscape(meeting), quoted(meeting)} {
+		refuse("/v1.0/users/"+token+"/onlineMeetings"+key+"/attendanceReports", "id_not_pseudonymous")
 	}
 	for _, filter := range []string{"id eq '" + id + "'", "id in ('" + id + "')", "userPrincipalName eq '" + name + "'", "startswith(id,'" + id[:8] + "')", "mail eq '" + l.Graph.Mail(2) + "'"} {
 		refuse("/v1.0/users?$filter="+url.QueryEscape(filter), "filter_property_not_allowed")

@@ -26,8 +26,8 @@ charge: 0.${number 90}1
 conferenceId: "${guid}"
 connectionCharge: 0.${number 90}1
 currency: "USD"
-destinationContext: "Domestic ${canary}"
-destinationName: "Washington ${canary}"
+destinationContext: "Domestic ${org}"
+destinationName: "Washington ${org}"
 duration: ${number 90}
 endDateTime: "${at 1800}"
 id: "${guid}"
@@ -53,12 +53,12 @@ duration: ${number 90}
 endDateTime: "${at 1800}"
 failureDateTime: "${at 0}"
 finalSipCode: ${number 90}
-finalSipCodePhrase: "BYE ${canary}"
+finalSipCodePhrase: "BYE${org}"
 id: "${guid}"
 inviteDateTime: "${at 0}"
 mediaBypassEnabled: false
-mediaPathLocation: "USWE ${canary}"
-signalingLocation: "EUNO ${canary}"
+mediaPathLocation: "USWE${org}"
+signalingLocation: "EUNO${org}"
 startDateTime: "${at 0}"
 successfulCall: true
 trunkFullyQualifiedDomainName: "sbc${number 9}.${0.local}.${domain}"

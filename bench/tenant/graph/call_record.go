@@ -99,7 +99,7 @@ media: ${media}
 
 // endpoints_ are caller and callee, which are people's devices or services, and what went between them.
 var endpoints_ = fillers{
-	"caller": compile(`{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint","name":"LAPTOP-${0.local}","cpuName":"CPU ${canary}","cpuCoresCount":8,"cpuProcessorSpeedInMhz":2400,"userAgent":{"@odata.type":"#microsoft.graph.callRecords.clientUserAgent","headerValue":"RTCC/7.0.0.0 ${canary}","applicationVersion":"1.0.${number 900} ${canary}","azureADAppId":"${guid}","communicationServiceId":"${guid}","platform":"windows","productFamily":"teams"},"identity":${identity 0},"associatedIdentity":{"@odata.type":"#microsoft.graph.callRecords.userIdentity","id":"${0.id}","displayName":"${0.name}","userPrincipalName":"${0.upn}"},"feedback":{"rating":"poor","text":"${text 6}","tokens":{"NoSound":false,"OtherNoSound":true}}}`, 302, nil).write,
+	"caller": compile(`{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint","name":"LAPTOP-${0.local}","cpuName":"CPU ${canary}","cpuCoresCount":8,"cpuProcessorSpeedInMhz":2400,"userAgent":{"@odata.type":"#microsoft.graph.callRecords.clientUserAgent","headerValue":"RTCC/7.0.0.0 ${canary}","applicationVersion":"1.0.${number 900} ${org}","azureADAppId":"${guid}","communicationServiceId":"${guid}","platform":"windows","productFamily":"teams"},"identity":${identity 0},"associatedIdentity":{"@odata.type":"#microsoft.graph.callRecords.userIdentity","id":"${0.id}","displayName":"${0.name}","userPrincipalName":"${0.upn}"},"feedback":{"rating":"poor","text":"${text 6}","tokens":{"NoSound":false,"OtherNoSound":true}}}`, 302, nil).write,
 	"callee": func(r *record, b []byte) []byte {
 		if r.n%2 == 0 {
 			return serviceEndpoint.write(r, b)
@@ -110,8 +110,8 @@ var endpoints_ = fillers{
 }
 
 var (
-	serviceEndpoint     = compile(`{"userAgent":{"role":"mediaController","headerValue":"RTCC/7.0 ${canary}","applicationVersion":"2 ${canary}","@odata.type":"#microsoft.graph.callRecords.serviceUserAgent"},"@odata.type":"#microsoft.graph.callRecords.serviceEndpoint"}`, 304, nil)
-	participantEndpoint = compile(`{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint","name":"LAPTOP-${1.local}","cpuName":"CPU ${canary}","cpuCoresCount":8,"cpuProcessorSpeedInMhz":2400,"userAgent":{"@odata.type":"#microsoft.graph.callRecords.clientUserAgent","headerValue":"RTCC/7.0.0.0 ${canary}","applicationVersion":"1.0.${number 900} ${canary}","azureADAppId":"${guid}","communicationServiceId":"${guid}","platform":"windows","productFamily":"teams"},"identity":${identity 1},"associatedIdentity":{"@odata.type":"#microsoft.graph.callRecords.userIdentity","id":"${1.id}","displayName":"${1.name}","userPrincipalName":"${1.upn}"},"feedback":{"rating":"poor","text":"${text 6}","tokens":{"NoSound":false,"OtherNoSound":true}}}`, 305, nil)
+	serviceEndpoint     = compile(`{"userAgent":{"role":"mediaController","headerValue":"RTCC/7.0 ${canary}","applicationVersion":"2 ${org}","@odata.type":"#microsoft.graph.callRecords.serviceUserAgent"},"@odata.type":"#microsoft.graph.callRecords.serviceEndpoint"}`, 304, nil)
+	participantEndpoint = compile(`{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint","name":"LAPTOP-${1.local}","cpuName":"CPU ${canary}","cpuCoresCount":8,"cpuProcessorSpeedInMhz":2400,"userAgent":{"@odata.type":"#microsoft.graph.callRecords.clientUserAgent","headerValue":"RTCC/7.0.0.0 ${canary}","applicationVersion":"1.0.${number 900} ${org}","azureADAppId":"${guid}","communicationServiceId":"${guid}","platform":"windows","productFamily":"teams"},"identity":${identity 1},"associatedIdentity":{"@odata.type":"#microsoft.graph.callRecords.userIdentity","id":"${1.id}","displayName":"${1.name}","userPrincipalName":"${1.upn}"},"feedback":{"rating":"poor","text":"${text 6}","tokens":{"NoSound":false,"OtherNoSound":true}}}`, 305, nil)
 )
 
 func (s *Server) listCallRecords(a *answer, t *target, q *query) *problem {

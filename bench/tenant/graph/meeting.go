@@ -108,7 +108,11 @@ func (s *Server) listMeetings(a *answer, t *target, q *query) *problem {
 	by := func(write filler) column {
 		return column{quoted, func(k int) string { r := at(k); return string(write(&r, nil)) }}
 	}
-	l := &listing{target: t, context: keyIn("users", t.keys[0]) + "/onlineMeetings", total: (s.eventCount() + 2) / 3}
+	chosen, p := onlineMeetingTable.choose(q.fields)
+	if p != nil {
+		return p
+	}
+	l := &listing{target: t, context: keyIn("users", t.keys[0]) + "/onlineMeetings" + contextFields(q), total: (s.eventCount() + 2) / 3}
 	l.person = func(int) string { return s.UserID(user) }
 	if p := s.arrange(l, q, map[string]column{"joinweburl": by(joinOfEvent), "videoteleconferenceid": by(videoNumber),
 		"joinmeetingidsettings/joinmeetingid": by(meetingNumber)}, ""); p != nil {
@@ -116,7 +120,7 @@ func (s *Server) listMeetings(a *answer, t *target, q *query) *problem {
 	}
 	l.record = func(b []byte, k int) []byte {
 		r := at(k)
-		return append(onlineMeetingTable.properties.append(append(b, '{'), &r), '}')
+		return append(chosen.append(append(b, '{'), &r), '}')
 	}
 	return s.list(a, q, l)
 }

@@ -54,7 +54,7 @@ var endpoints = []endpoint{
 	{path: "users/*/calendarview", service: outlook, opens: readCalendars, serve: (*Server).listView, also: period},
 	{path: "users/*/calendar/calendarview", service: outlook, opens: readCalendars, serve: (*Server).listView, also: period},
 
-	{path: "teams", service: teams, opens: readTeams, serve: (*Server).listTeams},
+	{path: "teams", service: teamList, opens: readTeams, serve: (*Server).listTeams},
 	{path: "teams/*/allchannels", service: teams, opens: readChannels, serve: (*Server).listChannels},
 	{path: "teams/*/channels/*/messages", service: teams, opens: readPosts, serve: (*Server).listPosts, also: expand},
 	{path: "teams/*/channels/*/messages/delta()", service: teams, opens: readPosts, serve: (*Server).listPostChanges, also: []string{"expand", "deltatoken"}},

@@ -23,11 +23,12 @@ var (
 	directory = &service{page: 100, maxPage: 999, options: []string{"top", "count", "filter", "orderby", "skiptoken"},
 		refusal:   forbidden("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
 		tokenHead: "DSpt\x02\x00\x01\x00\x00\x00", badToken: "Directory_ExpiredPageToken"}
-	// teams counts the records of each page.
+	// teams counts the records of each page, as teamList does, which lists teams.
 	teams = &service{page: 20, maxPage: 50, options: []string{"top", "count", "filter", "orderby", "skiptoken"}, counts: true,
 		refusal:  forbidden("Forbidden", "Missing role permissions on the request. API requires one of other roles."),
 		tokenHex: true, badToken: "BadRequest"}
-	drives = &service{page: 200, maxPage: 999, options: []string{"top", "count", "filter", "orderby", "skiptoken"},
+	teamList = &service{page: 100, maxPage: 999, options: teams.options, counts: true, refusal: teams.refusal, tokenHex: true, badToken: "BadRequest"}
+	drives   = &service{page: 200, maxPage: 999, options: []string{"top", "count", "filter", "orderby", "skiptoken"},
 		refusal: forbidden("accessDenied", "Access denied."), badToken: "invalidRequest"}
 	calls = &service{page: 60, maxPage: 130, options: []string{"count", "filter", "skiptoken"},
 		refusal: forbidden("Forbidden", "Application is not authorized to perform this operation."), badToken: "BadRequest"}
