@@ -122,6 +122,9 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 		"headers": k.headers(e, o.Get(ast.StringTerm("headers")), at.key("headers")),
 		"clear":   set(e.record.clear()),
 	}
+	if n := len(e.template); n > 0 && e.template[n-1].kind == function {
+		data["function"], data["released"] = foldASCII(e.template[n-1].text), set(e.record.open())
+	}
 	contract, err := ast.InterfaceToValue(data)
 	if err != nil {
 		k.add(at.error("contract_error", err.Error(), ""))

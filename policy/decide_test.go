@@ -407,3 +407,39 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// TestDecideDeltaSelect: a delta tells when what is selected changes.
+func TestDecideDeltaSelect(t *testing.T) {
+	item := `{
+		"id": shape.reversible,
+		"name": shape.email,
+		"size": shape.keep,
+		"secret": shape.drop,
+		"body": {"content": shape.drop, "more": {"type": shape.drop}},
+		"from": {"address": shape.email, "name": shape.drop},
+		"parts": [{"size": shape.keep}],
+		"notes": [{"text": shape.drop}],
+		"short": shape.without(["x"]),
+	}`
+	s := mustLoad(t, connector(`endpoints["delta"] := {"methods": {"GET"}, "path": "/items/delta()", "query": {"$select": {}}, "response": {"value": [`+item+`]}}
+
+endpoints["items"] := {"methods": {"GET"}, "path": "/items", "query": {"$select": {}}, "response": {"value": [`+item+`]}}
+`))
+	for selected, ok := range map[string]bool{
+		"id,name,size": true, "NAME": true, "from": true, "from/address": true, "parts": true, "parts/size": true, "short": true,
+		"secret": false, "SECRET": false, "size,secret": false, "body": false, "body/content": false, "body/more": false, "from/name": false,
+		"notes": false, "notes/text": false, "unknown": false, "*": false,
+	} {
+		for _, path := range []string{"/items/delta", "/items/microsoft.graph.delta()"} {
+			d := decide(t, s, path+"?$select="+selected, policy.Input{})
+			if ok && !d.Allow {
+				t.Errorf("%s of %s: %q", path, selected, d.Reasons)
+			} else if !ok {
+				checkDenied(t, selected, d, "query_value_not_allowed:$select")
+			}
+		}
+		if d := decide(t, s, "/items?$select="+selected, policy.Input{}); !d.Allow {
+			t.Errorf("%s, no delta: %q", selected, d.Reasons)
+		}
+	}
+}

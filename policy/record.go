@@ -16,13 +16,15 @@ type record struct {
 	kept map[string]bool
 	// reversible says whether every spelling of it is a reversible token.
 	reversible map[string]bool
+	// released says whether anything of it leaves, in whatever form.
+	released map[string]bool
 }
 
 // recordOf finds the item: the elements of the top-level "value" array, which is
 // where OData puts a collection (OData JSON Format 4.01 section 14), or else the
 // whole body.
 func recordOf(p *plan.Plan) record {
-	r := record{spelling: map[string]string{}, kept: map[string]bool{}, reversible: map[string]bool{}}
+	r := record{spelling: map[string]string{}, kept: map[string]bool{}, reversible: map[string]bool{}, released: map[string]bool{}}
 	if p.Psoxy {
 		return r // rules at any depth know no paths
 	}
@@ -38,8 +40,10 @@ func recordOf(p *plan.Plan) record {
 
 // collect adds what is below a value that gets one of several nodes. Elements of
 // arrays count as their array: what a condition on them could tell, the response
-// shows. A property is kept only if every one of the nodes keeps it.
-func (r record) collect(nodes []*plan.Node, path string) {
+// shows. A property is kept only if every one of the nodes keeps it. It returns
+// whether anything leaves.
+func (r record) collect(nodes []*plan.Node, path string) bool {
+	any := slices.ContainsFunc(nodes, releases)
 	for _, name := range names(nodes) {
 		below := name
 		if path != "" {
@@ -66,8 +70,23 @@ func (r record) collect(nodes []*plan.Node, path string) {
 			r.spelling[lower] = below
 		}
 		r.kept[lower], r.reversible[lower] = kept, reversible
-		r.collect(inner, below)
+		r.released[lower] = r.collect(inner, below) || r.released[lower]
+		any = any || r.released[lower]
 	}
+	return any
+}
+
+// releases tells whether a node by itself lets something leave.
+func releases(n *plan.Node) bool {
+	switch {
+	case n == nil:
+		return false
+	case n.Digest != nil:
+		return true
+	case n.Op == plan.Run:
+		return !slices.ContainsFunc(n.Steps, func(s plan.Step) bool { return s.Do == plan.StepDrop || s.Do == plan.StepRefuse })
+	}
+	return n.Op != plan.Drop && n.Op != plan.Object
 }
 
 // isReversible tells whether a value leaves as a token that a request may bring back.
@@ -129,6 +148,18 @@ func (r record) clear() []string {
 	var paths []string
 	for lower, kept := range r.kept {
 		if kept {
+			paths = append(paths, r.spelling[lower])
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// open lists the paths of which something leaves.
+func (r record) open() []string {
+	var paths []string
+	for lower, released := range r.released {
+		if released {
 			paths = append(paths, r.spelling[lower])
 		}
 	}

@@ -66,6 +66,15 @@ reasons contains "query_value_not_allowed:$select" if {
 	_endpoint.query.select.properties
 }
 
+# A delta query returns what has changed in the selected properties, so selecting one
+# that the response hides would tell when it changes.
+
+reasons contains "query_value_not_allowed:$select" if {
+	_endpoint.function == "delta"
+	some path in input.odata.select
+	not _endpoint.released[path]
+}
+
 reasons contains "query_value_not_allowed:$expand" if {
 	some item in input.odata.expand
 	not _expansion_allowed(item)

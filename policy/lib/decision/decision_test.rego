@@ -148,6 +148,17 @@ test_select if {
 	decision.allow
 }
 
+test_select_of_a_delta if {
+	every call, reason in {"delta": {"query_value_not_allowed:$select"}, "recent": set()} {
+		function := object.union(json.remove(endpoint, ["query/select/properties"]), {"function": call, "released": {"id": true}})
+		every case in [[["id"], set()], [["mail"], reason], [["id", "mail"], reason], [["*"], reason]] {
+			decision := graphveil.decision with input as json.patch(good, [odata({"select": case[0]})])
+				with data.graphveil.endpoints as {"c": {"e": function}}
+			decision.reasons == case[1]
+		}
+	}
+}
+
 test_expand if {
 	reasons(odata({"expand": [{"path": "manager", "select": [], "options": ["select", "expand", "top"]}]})) == set()
 	reasons(odata({"expand": [{"path": "manager", "select": [], "options": ["filter"]}]})) == {"query_value_not_allowed:$expand"}
