@@ -118,7 +118,11 @@ func (w *pathWriter) expand(r *regex) ([][]piece, error) {
 		if r.opaque() {
 			return [][]piece{{{many: true, least: 1, set: anyRune, tree: r, name: r.name}}}, nil
 		}
-		return w.expand(r.subs[0])
+		paths, err := w.expand(r.subs[0])
+		if len(paths) == 1 && len(paths[0]) == 1 {
+			paths[0][0].name = r.name
+		}
+		return paths, err
 	case opRepeat:
 		return w.repeat(r)
 	}

@@ -58,7 +58,7 @@ func (c *importer) warnOfTransforms(e *endpoint) {
 	for _, t := range e.transforms {
 		switch t.method {
 		case "tokenize":
-			if t.node.value("regex") != nil && slices.ContainsFunc(t.paths, func(p jsonPath) bool { return !slices.ContainsFunc(p.root(), isLink) }) {
+			if t.node.value("regex") != nil && slices.ContainsFunc(t.paths, func(p jsonPath) bool { return !p.onlyLinks() }) {
 				c.warn(t.line, "tokenize with a regex leaves a value in clear that it does not match")
 			}
 		case "pseudonymize", "pseudonymizeRegexMatches", "pseudonymizeEmailHeader":
@@ -75,6 +75,12 @@ func (t template) kind() string {
 		}
 	}
 	return t.String()
+}
+
+// onlyLinks tells whether a path names page links of the root and nothing else.
+func (p jsonPath) onlyLinks() bool {
+	names := p.root()
+	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !isLink(name) })
 }
 
 // endsWith tells whether the path ends with segments of leaks.yaml.

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/graphveil/graphveil/extproc"
+	"github.com/graphveil/graphveil/policy"
+)
+
+// importedFiles are whole rules documents, with the variants of Psoxy's own rules
+// whose endpoints they have.
+var importedFiles = map[string][]string{
+	"directory-and-mail":  {"entra-id_no-app-ids", "outlook-mail_no-app-ids"},
+	"meetings-and-drives": {"outlook-cal", "msft-teams_no-userIds", "msft-copilot_no-userIds", "msft-onedrive_no-app-ids"},
+}
+
+// A whole document becomes the Rego that testdata has (-update writes it), loads,
+// is well written, and passes the tests that came with it.
+func TestImportWritesAGoodConnector(t *testing.T) {
+	for file := range importedFiles {
+		t.Run(file, func(t *testing.T) {
+			dir := importFile(t, file)
+			golden := filepath.Join("testdata", "psoxy", file)
+			connector := filepath.Join(dir, strings.ReplaceAll(file, "-", "_"))
+			compareFolders(t, connector, golden)
+			paths := policy.Config{Paths: []string{dir}}
+			if err := policy.Check(t.Context(), paths); err != nil {
+				t.Error(err)
+			}
+			report, err := policy.Test(t.Context(), paths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range report.Results {
+				if r.Failed {
+					t.Errorf("%s: %s", r.Name, r.Message)
+				}
+			}
+			if len(report.Results) < 20 {
+				t.Errorf("%d tests", len(report.Results))
+			}
+		})
+	}
+}
+
+// importFile runs the command and returns the folder of the policy.
+func importFile(t *testing.T, file string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if code := execute(t.Context(), []string{"policy", "import", "psoxy", "testdata/psoxy/" + file + ".yaml", "--out", dir}); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	return dir
+}
+
+func compareFolders(t *testing.T, got, want string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(got, "*"))
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden := filepath.Join(want, filepath.Base(file))
+		if *update {
+			if err := os.MkdirAll(want, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(golden, text, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expected, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(text) != string(expected) {
+			t.Errorf("%s differs from %s; look at both, then go test . -run ImportWrites -update", filepath.Base(file), golden)
+		}
+	}
+}
+
+// Documents that hold every documented property come out of the imported connector
+// as they come out of Psoxy, but for page links. What Psoxy refuses is refused;
+// what it admits by a tail or by a plain id may be.
+func TestImportedFilesAreExact(t *testing.T) {
+	documents := readDocuments(t)
+	for file, variants := range importedFiles {
+		snapshot, err := policy.Load(t.Context(), policy.Config{Paths: []string{importFile(t, file)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gateway := importGateway(t, snapshot)
+		served := map[string]int{}
+		for _, d := range documents {
+			if !slices.Contains(variants, d.Variant) {
+				continue
+			}
+			url, _, _ := strings.Cut(d.URL, "?")
+			exchange := offlineExchange{Method: "GET", URL: url, Status: 200, body: d.Original}
+			out, result := sanitizeOne(t.Context(), gateway, exchange)
+			if !d.Psoxy.Allowed && result.outcome != extproc.OutcomeDenied {
+				t.Errorf("%s: %s, but Psoxy refuses it", d.ID, result.outcome)
+			}
+			if !d.Psoxy.Allowed {
+				continue
+			}
+			if result.outcome == extproc.OutcomeDenied {
+				exchange.URL = withTokens(snapshot, url)
+				out, result = sanitizeOne(t.Context(), gateway, exchange)
+			}
+			switch result.outcome {
+			case extproc.OutcomeRefused:
+				t.Errorf("%s: %v", d.ID, result.reasons)
+			case extproc.OutcomeSanitized:
+				served[d.Variant]++
+				if got, want := withoutLinks(string(out)), withoutLinks(string(d.Psoxy.Body)); got != want {
+					t.Errorf("%s:\n got %s\nwant %s", d.ID, got, want)
+				}
+			}
+		}
+		t.Logf("%s: documents that are the same: %v", file, served)
+		if total := sum(served); total < 4 {
+			t.Errorf("%s: %d documents served", file, total)
+		}
+	}
+}
+
+func sum(counts map[string]int) int {
+	total := 0
+	for n := range maps.Values(counts) {
+		total += n
+	}
+	return total
+}
+
+type psoxyDocument struct {
+	ID, Variant, URL string
+	Original         json.RawMessage
+	Psoxy            struct {
+		Allowed bool
+		Body    json.RawMessage
+	}
+}
+
+func readDocuments(t *testing.T) []psoxyDocument {
+	t.Helper()
+	if _, err := os.Stat("../shared"); os.IsNotExist(err) {
+		t.Skip("../shared is not beside this checkout")
+	}
+	file, err := os.Open("../shared/conformance/documents.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var all []psoxyDocument
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var d psoxyDocument
+		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func importGateway(t *testing.T, snapshot *policy.Snapshot) *extproc.Gateway {
+	t.Helper()
+	t.Setenv("GRAPHVEIL_SALT", "salt")
+	t.Setenv("GRAPHVEIL_KEY", "secret")
+	gateway, err := newGateway(&Config{}, func() *policy.Snapshot { return snapshot })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gateway
+}
+
+// A refused document writes nothing; an import never overwrites another unasked.
+func TestImportWritesAllOrNothing(t *testing.T) {
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad.yaml")
+	if err := os.WriteFile(bad, []byte("allowAllEndpoints: true\nendpoints: [{pathTemplate: /a}]\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	// Importable by itself, but the engine refuses it: neither path is the more
+	// literal one.
+	ambiguous := filepath.Join(dir, "ambiguous.yaml")
+	if err := os.WriteFile(ambiguous, []byte("endpoints: [{pathTemplate: '/a/{x}'}, {pathTemplate: '/{y}/b'}]\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	good := "testdata/psoxy/directory-and-mail.yaml"
+	out := filepath.Join(dir, "out")
+	for _, step := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{bad, "--out", out}, exitFailed},
+		{[]string{ambiguous, "--out", out}, exitFailed},
+		{[]string{filepath.Join(dir, "none.yaml"), "--out", out}, exitUsage},
+		{[]string{good}, exitUsage},
+		{[]string{good, "--out", out, "--connector", "Not-A-Name"}, exitFailed},
+	} {
+		if code := execute(t.Context(), append([]string{"policy", "import", "psoxy"}, step.args...)); code != step.want {
+			t.Errorf("%v: exit code %d, want %d", step.args, code, step.want)
+		}
+	}
+	if _, err := os.Stat(out); !os.IsNotExist(err) {
+		t.Errorf("something was written: %v", err)
+	}
+
+	imported := []string{"policy", "import", "psoxy", good, "--out", out, "--connector", "mine"}
+	if code := execute(t.Context(), imported); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	rego := filepath.Join(out, "mine", "mine.rego")
+	if err := os.WriteFile(rego, []byte("# edited"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if code := execute(t.Context(), imported); code != exitUsage {
+		t.Errorf("over another: exit code %d", code)
+	}
+	if text, err := os.ReadFile(rego); err != nil || string(text) != "# edited" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if code := execute(t.Context(), append(imported, "--force")); code != 0 {
+		t.Errorf("with --force: exit code %d", code)
+	}
+	if text, err := os.ReadFile(rego); err != nil || !strings.Contains(string(text), "package graphveil.connectors.mine") {
+		t.Errorf("%q, %v", text, err)
+	}
+}
