@@ -88,7 +88,6 @@ _message(how) := object.union_n([t.entity, {
 	"deletedDateTime": shape.keep,
 	"lastEditedDateTime": shape.keep,
 	"lastModifiedDateTime": shape.keep,
-	"@removed": {"reason": shape.only(["^(changed|deleted)$"])},
 
 	# Kind and state.
 	"eventDetail": event_detail(how),

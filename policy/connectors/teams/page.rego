@@ -9,6 +9,11 @@ import data.graphveil.types as t
 page(item) := t.override(t.page(item), {"@odata.count": shape.drop})
 
 # METADATA
+# title: changes
+# description: One page of a delta query, without the count too.
+changes(item) := t.override(t.changes(item), {"@odata.count": shape.drop})
+
+# METADATA
 # title: entity
 # description: |
 #   What OData adds to an entity, without the type: it says nothing that the endpoint

@@ -98,7 +98,7 @@ endpoints["channel_messages_delta"] := {
 		"$expand": {"properties": {"replies"}},
 	},
 	"headers": _headers,
-	"response": object.union(page(channel_message), {"@odata.deltaLink": shape.link}),
+	"response": changes(channel_message),
 }
 
 # METADATA

@@ -102,7 +102,7 @@ test_changed_messages_come_without_select if {
 			"$expand": {"properties": {"replies"}},
 		},
 		"headers": _headers,
-		"response": object.union(teams.page(teams.channel_message), {"@odata.deltaLink": {"$op": "link"}}),
+		"response": teams.changes(teams.channel_message),
 	}
 }
 
@@ -154,6 +154,13 @@ test_no_page_counts if {
 		not endpoint.query["$count"]
 		not endpoint.query["$search"]
 	}
+}
+
+test_a_page_of_changes_has_a_link_to_the_next_ones if {
+	page := teams.changes({"id": {"$op": "keep"}})
+	page["@odata.deltaLink"] == {"$op": "link"}
+	page["@odata.count"] == {"$op": "drop"}
+	page.value == [{"id": {"$op": "keep"}, "@removed": {"reason": {"$op": "keep"}}}]
 }
 
 test_refusals if {
