@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -92,15 +93,16 @@ func demo(ctx context.Context, f demoFlags, out io.Writer) error {
 
 // demonstration is a running demo.
 type demonstration struct {
-	users     int
-	tenant    *tenant.Tenant
-	sidecar   *sidecar
-	folder    string
-	caFile    string
-	tokenFile string
-	logFile   string
-	cancel    context.CancelFunc
-	log       *os.File
+	users      int
+	connectors []string // sorted
+	tenant     *tenant.Tenant
+	sidecar    *sidecar
+	folder     string
+	caFile     string
+	tokenFile  string
+	logFile    string
+	cancel     context.CancelFunc
+	log        *os.File
 }
 
 // startDemo starts everything and returns when the first request can be served.
@@ -152,12 +154,14 @@ func (d *demonstration) startTenant(ctx context.Context, f demoFlags) (map[strin
 	}}
 	all := map[string]bool{}
 	for _, c := range snapshot.Connectors() {
+		d.connectors = append(d.connectors, c.Name)
 		apps[c.Name] = uuid.NewString()
 		config.Apps = append(config.Apps, entra.App{ClientID: apps[c.Name], Roles: c.Permissions})
 		for _, permission := range c.Permissions {
 			all[permission] = true
 		}
 	}
+	slices.Sort(d.connectors)
 	// What workloads hold without a sidecar: a token for everything.
 	direct := entra.App{ClientID: uuid.NewString()}
 	for permission := range all {

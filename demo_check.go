@@ -18,6 +18,11 @@ func (d *demonstration) print(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	requests := demoRequests(user)
+	var more strings.Builder
+	for _, connector := range d.connectors {
+		fmt.Fprintf(&more, "  %-17s %s\n", connector, requests[connector])
+	}
 	_, err = fmt.Fprintf(out, `
 Ready.
 
@@ -38,8 +43,11 @@ The mail of the first user, addressed by the token from that answer:
 
   curl -s --cacert %[5]s '%[1]s%[9]s'
 
+More of that user, from every connector:
+
+%[10]s
 Press Ctrl-C to stop.
-`, d.sidecar.url(), d.tenant.GraphURL(), d.sidecar.adminURL, d.logFile, d.caFile, d.tokenFile, d.tenant.GraphURL(), demoUsers, demoMail(user))
+`, d.sidecar.url(), d.tenant.GraphURL(), d.sidecar.adminURL, d.logFile, d.caFile, d.tokenFile, d.tenant.GraphURL(), demoUsers, demoMail(user), more.String())
 	return err
 }
 
@@ -48,6 +56,18 @@ const demoUsers = "/v1.0/users?$top=3&$select=id,displayName,mail,department"
 
 func demoMail(user string) string {
 	return "/v1.0/users/" + user + "/mailFolders/SentItems/messages?$top=2&$select=subject,from,toRecipients,sentDateTime"
+}
+
+// demoRequests is one request for each connector, about a user.
+func demoRequests(user string) map[string]string {
+	return map[string]string{
+		"entra_id":         "/v1.0/users/" + user,
+		"outlook_mail":     demoMail(user),
+		"outlook_calendar": "/v1.0/users/" + user + "/events?$top=2",
+		"teams":            "/v1.0/users/" + user + "/chats?$top=2&$expand=members",
+		"onedrive":         "/v1.0/users/" + user + "/drives",
+		"m365_copilot":     "/beta/copilot/users/" + user + "/interactionHistory/getAllEnterpriseInteractions?$top=2",
+	}
 }
 
 // page is what the demo reads of a response.
@@ -158,6 +178,19 @@ func (d *demonstration) check(ctx context.Context, out io.Writer) error {
 		}
 		return errors.Join(err, clean(status, body, canaries))
 	}())
+	requests := demoRequests(user)
+	for _, connector := range d.connectors {
+		step(connector+" serves something of a user by token", func() error {
+			if requests[connector] == "" {
+				return errors.New("the demo has no request for it")
+			}
+			status, body, p, err := d.get(ctx, d.sidecar.url()+requests[connector], "")
+			if err == nil && !strings.Contains(body, `"id"`) {
+				err = fmt.Errorf("nothing came, code %q", p.Error.Code)
+			}
+			return errors.Join(err, clean(status, body, canaries))
+		}())
+	}
 	for _, denied := range []struct{ what, path, code string }{
 		{"a plain user id is refused", demoMail(d.tenant.Graph.UserID(0)), "id_not_pseudonymous"},
 		{"a search in hidden text is refused", demoUsers + "&$search=%22displayName:a%22", "query_not_allowed"},
