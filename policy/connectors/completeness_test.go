@@ -1,252 +1,339 @@
 package connectors_test
 
 import (
-	"reflect"
+	"cmp"
+	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// items says which documented types the items of an endpoint may have, none where
-// it answers with a number; the endpoints are those of all connectors.
-var items = map[string][]string{
-	"entra_id/users_delta":                   {"user"},
-	"entra_id/users_count":                   nil,
-	"entra_id/groups_delta":                  {"group"},
-	"entra_id/groups_count":                  nil,
-	"entra_id/group_members_count":           nil,
-	"entra_id/users":                         {"user"},
-	"entra_id/user":                          {"user"},
-	"entra_id/groups":                        {"group"},
-	"entra_id/group":                         {"group"},
-	"entra_id/group_members":                 {"user", "group", "device", "orgContact", "servicePrincipal"},
-	"entra_id/group_member_users":            {"user"},
-	"outlook_calendar/calendar_events":       {"event"},
-	"outlook_calendar/calendar_view":         {"event"},
-	"outlook_calendar/default_calendar_view": {"event"},
-	"outlook_calendar/event":                 {"event"},
-	"outlook_calendar/event_instances":       {"event"},
-	"outlook_calendar/events":                {"event"},
-	"outlook_calendar/mailbox_settings":      {"mailboxSettings"},
-	"outlook_calendar/users_delta":           {"user"},
-	"outlook_calendar/users_count":           nil,
-	"outlook_calendar/groups_delta":          {"group"},
-	"outlook_calendar/groups_count":          nil,
-	"outlook_calendar/group_members_count":   nil,
-	"outlook_calendar/users":                 {"user"},
-	"outlook_calendar/user":                  {"user"},
-	"outlook_calendar/groups":                {"group"},
-	"outlook_calendar/group":                 {"group"},
-	"outlook_calendar/group_members":         {"user", "group", "device", "orgContact", "servicePrincipal"},
-	"outlook_calendar/group_member_users":    {"user"},
-	"outlook_mail/users_delta":               {"user"},
-	"outlook_mail/users_count":               nil,
-	"outlook_mail/groups_delta":              {"group"},
-	"outlook_mail/groups_count":              nil,
-	"outlook_mail/group_members_count":       nil,
-	"outlook_mail/users":                     {"user"},
-	"outlook_mail/user":                      {"user"},
-	"outlook_mail/groups":                    {"group"},
-	"outlook_mail/group":                     {"group"},
-	"outlook_mail/group_members":             {"user", "group", "device", "orgContact", "servicePrincipal"},
-	"outlook_mail/group_member_users":        {"user"},
-	"outlook_mail/mailbox_settings":          {"mailboxSettings"},
-	"outlook_mail/message":                   {"message"},
-	"outlook_mail/sent_messages_delta":       {"message"},
-	"outlook_mail/sent_messages":             {"message"},
-}
-
-// harmless are the classes whose properties may be kept without a word.
-var harmless = []string{"none", "time"}
-
-// kept are the properties of any other class that leave in clear nevertheless,
-// by declaring type, with the reason.
-var kept = map[string]string{
-	"assignedPlan.service":                             "name of a Microsoft service",
-	"provisionedPlan.service":                          "name of a Microsoft service",
-	"serviceProvisioningError.serviceInstance":         "name of a Microsoft service instance",
-	"licenseAssignmentState.assignedByGroup":           "id of a group",
-	"user.city":                                        "place of work",
-	"user.state":                                       "place of work",
-	"user.country":                                     "place of work",
-	"user.officeLocation":                              "place of work",
-	"user.usageLocation":                               "country for licensing",
-	"user.preferredDataLocation":                       "region of the data",
-	"user.preferredLanguage":                           "working language",
-	"user.companyName":                                 "organisational fact",
-	"user.department":                                  "organisational fact",
-	"user.employeeHireDate":                            "organisational fact",
-	"user.employeeLeaveDateTime":                       "organisational fact",
-	"user.employeeType":                                "organisational fact",
-	"user.hireDate":                                    "organisational fact",
-	"user.onPremisesDomainName":                        "domain of the organisation",
-	"employeeOrgData.costCenter":                       "organisational fact",
-	"employeeOrgData.division":                         "organisational fact",
-	"objectIdentity.issuer":                            "domain of the organisation or name of an identity provider",
-	"onPremisesProvisioningError.category":             "kind of error",
-	"onPremisesProvisioningError.propertyCausingError": "name of a property",
-	"mailboxSettings.archiveFolder":                    "id of a folder",
-	"mailboxSettings.timeZone":                         "time zone",
-	"timeZoneBase.name":                                "time zone",
-	"entity.id":                                        "ids of groups, messages and events; those of users are asserted apart",
-	"orgContact.companyName":                           "organisational fact",
-	"orgContact.department":                            "organisational fact",
-	"group.displayName":                                "name of a group, not of a person",
-	"group.classification":                             "label of the organisation",
-	"group.infoCatalogs":                               "label of the organisation",
-	"group.onPremisesDomainName":                       "domain of the organisation",
-	"group.onPremisesNetBiosName":                      "domain of the organisation",
-	"group.organizationId":                             "id of the tenant",
-	"group.preferredDataLocation":                      "region of the data",
-	"group.preferredLanguage":                          "language of the group",
-	"group.theme":                                      "name of a colour",
-	"group.uniqueName":                                 "name of a group, not of a person",
-	"assignedLabel.displayName":                        "name of a sensitivity label",
-	"assignedLabel.labelId":                            "id of a sensitivity label",
-	"outlookItem.changeKey":                            "version of a message or event",
-	"event.cancelledOccurrences":                       "ids of events",
-	"event.iCalUId":                                    "id of an event, the same in every calendar",
-	"event.seriesMasterId":                             "id of an event",
-	"onlineMeetingInfo.tollFreeNumbers":                "numbers of the organisation's meeting bridge",
-	"onlineMeetingInfo.tollNumber":                     "numbers of the organisation's meeting bridge",
-	"message.conversationId":                           "id of a thread",
-	"message.conversationIndex":                        "place in a thread",
-	"message.internetMessageId":                        "id of a message, the same in every mailbox",
-	"message.parentFolderId":                           "id of a folder",
-}
-
 // TestEveryPropertyIsDecided walks the documented types and the shapes of the
-// responses side by side. Each property must be named in the shape, and nothing
-// else; what is kept must be harmless or on the list above.
+// responses side by side, for every endpoint of every connector and every set of
+// options. Each property must be named in the shape, derived types' and those that
+// an allowed $expand brings too, and nothing else may leave; what is kept must be
+// harmless or on the list in in-clear.md.
 func TestEveryPropertyIsDecided(t *testing.T) {
-	c := completeness{schema: readSchema(t), used: map[string]bool{}}
-	for _, options := range optionSets() {
+	c := completeness{schema: readSchema(t), clear: readInClear(t)}
+	for _, c.options = range optionSets {
 		seen := 0
-		for _, connector := range []string{"entra_id", "outlook_calendar", "outlook_mail"} {
-			endpoints := evaluate(t, "data.graphveil.connectors."+connector+".endpoints", options).(map[string]any)
+		for connector, endpoints := range evaluateEndpoints(t, c.options) {
 			for id, endpoint := range endpoints {
-				types, ok := items[connector+"/"+id]
-				if !ok {
-					t.Errorf("%s/%s: the test does not know the type of its items", connector, id)
-					continue
-				}
+				c.at = connector + "." + id
+				c.endpoint(endpoint)
 				seen++
-				response := endpoint.(map[string]any)["response"].(map[string]any)
-				if len(types) == 0 {
-					if media := endpoint.(map[string]any)["media"]; operation(response) != "keep" || !reflect.DeepEqual(media, []any{"text/plain"}) {
-						t.Errorf("%s/%s: is no number", connector, id)
-					}
-					continue
-				}
-				if page, ok := response["value"].([]any); ok {
-					response = page[0].(map[string]any)
-				}
-				c.T, c.at, c.sealed = t, connector+"/"+id, options["ids"] == "reversible"
-				c.object(types, response, "")
 			}
 		}
-		if seen != len(items) {
-			t.Errorf("saw %d endpoints, want %d", seen, len(items))
+		if seen == 0 {
+			t.Fatal("saw no endpoint")
 		}
 	}
-	for name := range kept {
-		if !c.used[name] {
-			t.Errorf("%s is on the list of kept properties but no shape keeps it", name)
+	for _, problem := range c.problems {
+		t.Error(problem)
+	}
+}
+
+// TestUndecidedIsFound breaks shapes that are complete; each must be found.
+func TestUndecidedIsFound(t *testing.T) {
+	endpoints := evaluateEndpoints(t, map[string]any{})
+	item := func(connector, endpoint string, path ...string) map[string]any {
+		at := endpoints[connector][endpoint]["response"].(map[string]any)["value"].([]any)[0]
+		for _, step := range path {
+			if array, ok := at.([]any); ok {
+				at = array[0]
+			}
+			at = at.(map[string]any)[step]
+		}
+		return at.(map[string]any)
+	}
+	keep, drop := map[string]any{"$op": "keep"}, map[string]any{"$op": "drop"}
+	activities := []string{"onedrive", "drive_activities"}
+	interactions := []string{"m365_copilot", "beta_interactions"}
+	for name, test := range map[string]struct {
+		endpoint []string
+		shape    map[string]any
+		member   string
+		decision any // nil for none
+		want     string
+	}{
+		"property":            {activities, item("onedrive", "drive_activities", "times"), "recordedDateTime", nil, "times/recordedDateTime is not decided"},
+		"of a derived type":   {activities, item("onedrive", "drive_activities", "actor", "user"), "loginName", nil, "actor/user/loginName is not decided"},
+		"of a relation":       {activities, item("onedrive", "drive_activities", "driveItem", "file"), "hashes", nil, "driveItem/file/hashes is not decided"},
+		"relation":            {activities, item("onedrive", "drive_activities"), "listItem", nil, "listItem is not decided"},
+		"relation kept":       {activities, item("onedrive", "drive_activities"), "listItem", map[string]any{"id": keep}, "relation listItem is not dropped"},
+		"in a chosen shape":   {interactions, item("m365_copilot", "beta_interactions", "from", "application", "cases", "bot"), "displayName", nil, "from/application/displayName is not decided"},
+		"in no chosen shape":  {interactions, item("m365_copilot", "beta_interactions", "from", "application", "otherwise"), "displayName", nil, "from/application/displayName is not decided"},
+		"kept":                {activities, item("onedrive", "drive_activities", "action", "rename"), "oldName", keep, "action/rename/oldName (renameAction.oldName, text) is kept in clear"},
+		"kept beside digest":  {interactions, item("m365_copilot", "beta_interactions", "body"), "content", map[string]any{"$op": "digest", "then": keep}, "body/content (itemBody.content, text) is kept in clear"},
+		"kept in part":        {interactions, item("m365_copilot", "beta_interactions", "body"), "content", map[string]any{"$op": "without", "patterns": []any{"x"}}, "body/content (itemBody.content, text) is kept in clear"},
+		"kept against option": {interactions, item("m365_copilot", "beta_interactions"), "sessionId", keep, "is kept in clear without ids: clear"},
+		"person":              {activities, item("onedrive", "drive_activities", "actor", "user"), "id", keep, "actor/user/id of a person is kept in clear"},
+		"user":                {[]string{"entra_id", "users"}, item("entra_id", "users"), "id", keep, "/id of a person is kept in clear"},
+		"undocumented":        {activities, item("onedrive", "drive_activities"), "nickname", drop, "/nickname is not documented"},
+		"misplaced":           {activities, item("onedrive", "drive_activities"), "displayName", keep, "/displayName is not documented"},
+		"array":               {interactions, item("m365_copilot", "beta_interactions"), "links", map[string]any{}, "links: the shape is an array where"},
+		"scalar":              {interactions, item("m365_copilot", "beta_interactions"), "body", keep, "body is an object, and keep is no operation for one"},
+		"anything":            {interactions, item("m365_copilot", "beta_interactions"), "id", map[string]any{"$op": "any"}, `id: "any" is no operation`},
+	} {
+		c := completeness{schema: readSchema(t), clear: readInClear(t), at: name}
+		before, had := test.shape[test.member]
+		delete(test.shape, test.member)
+		if test.decision != nil {
+			test.shape[test.member] = test.decision
+		}
+		c.endpoint(endpoints[test.endpoint[0]][test.endpoint[1]])
+		if !slices.ContainsFunc(c.problems, func(p string) bool { return strings.Contains(p, test.want) }) {
+			t.Errorf("%s: found %q, want %q", name, c.problems, test.want)
+		}
+		delete(test.shape, test.member)
+		if had {
+			test.shape[test.member] = before
 		}
 	}
 }
 
-func optionSets() []map[string]any {
-	var sets []map[string]any
-	for _, ids := range []string{"reversible", "clear"} {
-		for _, groups := range []string{"on", "off"} {
-			for _, encoding := range []string{"token", "json"} {
-				sets = append(sets, map[string]any{"ids": ids, "groups": groups, "encoding": encoding})
-			}
+// optionSets are the options' defaults, and each of them otherwise.
+var optionSets = []map[string]any{
+	{},
+	{"ids": "clear"},
+	{"encoding": "json"},
+	{"level": "strict"},
+	{"versions": "all"},
+	{"ids": "clear", "groups": "off", "encoding": "json", "level": "strict", "versions": "all"},
+}
+
+// evaluateEndpoints returns the endpoints of each connector.
+func evaluateEndpoints(t *testing.T, options map[string]any) map[string]map[string]map[string]any {
+	t.Helper()
+	all := map[string]map[string]map[string]any{}
+	for connector, rules := range evaluate(t, "data.graphveil.connectors", options).(map[string]any) {
+		all[connector] = map[string]map[string]any{}
+		for id, endpoint := range rules.(map[string]any)["endpoints"].(map[string]any) {
+			all[connector][id] = endpoint.(map[string]any)
 		}
 	}
-	return sets
+	return all
 }
 
 type completeness struct {
-	*testing.T
-	schema *schema
-	at     string
-	// sealed says that ids of users must not be in clear.
-	sealed bool
-	used   map[string]bool
+	schema  *schema
+	clear   map[string]string
+	options map[string]any
+	at      string
+	version string
+	// expand are the paths that $expand may name.
+	expand   []string
+	problems []string
 }
 
-// object checks an object shape against all kinds of the given types.
-func (c *completeness) object(types []string, shape map[string]any, pointer string) {
-	documented := map[string]bool{}
-	for _, name := range types {
-		for _, kind := range c.schema.kinds(namespace + name) {
-			structural, relations := c.schema.properties(kind)
-			if _, person := structural["userPrincipalName"]; person && c.sealed && operation(shape["id"]) == "keep" {
-				c.Errorf("%s: %s/id of a user is kept in clear", c.at, pointer)
-			}
-			for _, member := range sorted(structural) {
-				documented[member] = true
-				c.property(structural[member], shape[member], pointer+"/"+member)
-			}
-			for _, member := range sorted(relations) {
-				documented[member] = true
-				if operation(shape[member]) != "drop" {
-					c.Errorf("%s: relation %s/%s is not dropped", c.at, pointer, member)
-				}
-			}
+func (c *completeness) problem(format string, args ...any) {
+	c.problems = append(c.problems, fmt.Sprintf(format, args...))
+}
+
+func (c *completeness) endpoint(endpoint map[string]any) {
+	path := endpoint["path"].(string)
+	known, ok := c.schema.endpoint(path)
+	if !ok {
+		c.problem("%s: the schema does not know %s", c.at, path)
+		return
+	}
+	if known.ResponseType == "" {
+		if operation(endpoint["response"]) == "" {
+			c.problem("%s: the response is a scalar, its shape is not", c.at)
+		}
+		return
+	}
+	var types []string
+	for _, name := range known.ItemTypes {
+		types = append(types, c.schema.kinds(name)...)
+	}
+	if len(types) == 0 {
+		types = c.schema.kinds(known.ResponseType)
+	}
+	response := endpoint["response"]
+	if known.Collection {
+		body, _ := response.(map[string]any)
+		page, _ := body["value"].([]any)
+		if len(page) != 1 {
+			c.problem("%s: the response is a page, its shape is not", c.at)
+			return
+		}
+		response = page[0]
+	}
+	c.version, _, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if c.schema.Types[types[0]].Only != "" { // the other version answers with it all the same
+		c.version = c.schema.Types[types[0]].Only
+	}
+	c.expand = nil
+	query, _ := endpoint["query"].(map[string]any)
+	if rule, ok := query["$expand"].(map[string]any); ok {
+		for _, path := range rule["properties"].([]any) {
+			c.expand = append(c.expand, path.(string))
 		}
 	}
-	if len(documented) == 0 {
-		c.Errorf("%s: %s: no documented property of %v", c.at, pointer, types)
+	c.object(types, response, "")
+}
+
+// object checks the shape of an object that may be of any of the types. The path
+// is one of OData: without the elements of arrays.
+func (c *completeness) object(types []string, shape any, path string) {
+	switch operation(shape) {
+	case "drop":
+	case "":
+		object, ok := shape.(map[string]any)
+		if !ok {
+			c.problem("%s: %s is an object, its shape is not", c.at, path)
+			return
+		}
+		c.members(types, object, path)
+	case "select":
+		c.choice(types, shape.(map[string]any), path)
+	default:
+		c.problem("%s: %s is an object, and %s is no operation for one", c.at, path, operation(shape))
+	}
+}
+
+// choice checks each shape that an object may get. By its type, an object gets
+// that of its type; by any other member, each type may get any.
+func (c *completeness) choice(types []string, shape map[string]any, path string) {
+	rest := types
+	for value, chosen := range shape["cases"].(map[string]any) {
+		if shape["member"] != "@odata.type" {
+			c.object(types, chosen, path)
+			continue
+		}
+		name := strings.TrimPrefix(value, "#")
+		if !slices.Contains(types, name) {
+			c.problem("%s: %s: no object here is a %s", c.at, path, value)
+		}
+		c.object([]string{name}, chosen, path)
+		rest = slices.DeleteFunc(slices.Clone(rest), func(t string) bool { return t == name })
+	}
+	if len(rest) > 0 {
+		c.object(rest, shape["otherwise"], path)
+	}
+}
+
+// members checks the shape of an object member by member.
+func (c *completeness) members(types []string, shape map[string]any, path string) {
+	documented := c.schema.members(types)
+	for _, member := range sorted(documented) {
+		below := strings.TrimPrefix(path+"/"+member, "/")
+		for _, p := range documented[member] {
+			switch {
+			case shape[member] == nil && (p.Only == "" || p.Only == c.version):
+				c.problem("%s: %s is not decided", c.at, below)
+			case shape[member] == nil:
+			case p.relation && !c.expanded(below):
+				if operation(shape[member]) != "drop" {
+					c.problem("%s: the relation %s is not dropped, and $expand does not bring it", c.at, below)
+				}
+			default:
+				c.property(p, member, shape[member], below)
+			}
+		}
 	}
 	for member := range shape {
-		if !documented[member] && !strings.Contains(member, "@") {
-			c.Errorf("%s: %s/%s is not documented", c.at, pointer, member)
+		// What is documented of another type may be dropped here too: open types may
+		// return anything.
+		elsewhere := operation(shape[member]) == "drop" && c.schema.names[member]
+		if documented[member] == nil && !elsewhere && !strings.Contains(member, "@") {
+			c.problem("%s: %s/%s is not documented", c.at, path, member)
 		}
 	}
+	if c.option("ids: reversible") && operation(shape["id"]) == "keep" && c.person(types, path) {
+		c.problem("%s: %s/id of a person is kept in clear", c.at, path)
+	}
+}
+
+// person tells the objects whose ids are those of persons: users, and in a set of
+// identities the one called user.
+func (c *completeness) person(types []string, path string) bool {
+	member := path[strings.LastIndex(path, "/")+1:]
+	return slices.ContainsFunc(types, func(t string) bool {
+		return t == namespace+"user" || member == "user" && c.schema.isA(t, namespace+"identity")
+	})
+}
+
+// expanded tells whether $expand may bring a relation.
+func (c *completeness) expanded(path string) bool {
+	return slices.ContainsFunc(c.expand, func(e string) bool { return e == path || strings.HasPrefix(e, path+"/") })
 }
 
 // property checks the decision on one property.
-func (c *completeness) property(p property, shape any, pointer string) {
-	if shape == nil {
-		c.Errorf("%s: %s is not decided", c.at, pointer)
-		return
-	}
+func (c *completeness) property(p property, member string, shape any, path string) {
 	if operation(shape) == "drop" {
 		return
 	}
-	if _, isArray := shape.([]any); p.Collection || p.Observed && isArray {
-		array, ok := shape.([]any)
-		if !ok || len(array) != 1 {
-			c.Errorf("%s: %s is a collection, its shape is not", c.at, pointer)
-			return
-		}
-		shape, pointer = array[0], pointer+"/*"
+	array, isArray := shape.([]any)
+	switch {
+	case p.Collection && !isArray, isArray && !p.Collection && !p.observed, isArray && len(array) != 1:
+		c.problem("%s: %s: the shape is an array where the property is none, or the other way round", c.at, path)
+		return
+	case isArray:
+		shape = array[0]
 	}
-	if p.Ref != "" {
-		object, ok := shape.(map[string]any)
-		if !ok || operation(shape) != "" {
-			c.Errorf("%s: %s is an object, its shape is not", c.at, pointer)
-			return
-		}
-		c.object([]string{strings.TrimPrefix(p.Ref, namespace)}, object, pointer)
+	if object, ok := shape.(map[string]any); p.observed && ok && len(object) == 0 {
 		return
 	}
-	switch operation(shape) {
-	case "keep":
-		name := p.Owner + pointer[strings.LastIndex(strings.TrimSuffix(pointer, "/*"), "/"):]
-		name = strings.Replace(strings.TrimSuffix(name, "/*"), "/", ".", 1)
-		if slices.Contains(harmless, p.PII) {
-			return
-		}
-		if kept[name] == "" {
-			c.Errorf("%s: %s (%s, %s) is kept in clear", c.at, pointer, name, p.PII)
-		}
-		c.used[name] = true
-	case "pseudonym", "reversible", "json_pseudonym", "match", "phrases":
-	default:
-		c.Errorf("%s: %s: no operation for a documented property", c.at, pointer)
+	if p.Ref != "" {
+		c.object(c.schema.kinds(p.Ref), shape, path)
+		return
 	}
+	name := operation(shape)
+	if name == "digest" { // of a text, beside what happens to it
+		shape = shape.(map[string]any)["then"]
+		name = operation(shape)
+	}
+	switch name {
+	case "drop", "pseudonym", "reversible", "json_pseudonym", "match", "tokenize", "hash", "phrases":
+	case "keep", "without", "only", "tokens":
+		c.inClear(p, member, path)
+	default:
+		c.problem("%s: %s: %q is no operation for a documented property", c.at, path, name)
+	}
+}
+
+// inClear checks that a property may leave as it is, or in part.
+func (c *completeness) inClear(p property, member, path string) {
+	if p.PII == "" || p.PII == "none" || p.PII == "time" {
+		return
+	}
+	option, listed := c.clear[p.owner+"."+member]
+	switch {
+	case !listed:
+		c.problem("%v %s: %s (%s.%s, %s) is kept in clear", c.options, c.at, path, p.owner, member, p.PII)
+	case option != "always" && !c.option(option):
+		c.problem("%v %s: %s (%s.%s, %s) is kept in clear without %s", c.options, c.at, path, p.owner, member, p.PII, option)
+	}
+}
+
+var defaults = map[string]any{"ids": "reversible", "groups": "on", "encoding": "token", "level": "standard", "versions": "psoxy"}
+
+// option tells whether "name: value" is in force.
+func (c *completeness) option(want string) bool {
+	name, value, _ := strings.Cut(want, ": ")
+	return cmp.Or(c.options[name], defaults[name]) == value
+}
+
+var inClearLine = regexp.MustCompile("(?m)^\\| `([A-Za-z0-9_.@]+)` \\| ([a-z]+) \\| (?:(always)|`([a-z]+: [a-z]+)`) \\| .+ \\|$")
+
+// readInClear reads from in-clear.md which properties may leave in clear, and
+// "always" or the option that must be in force.
+func readInClear(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("in-clear.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear := map[string]string{}
+	for _, line := range inClearLine.FindAllStringSubmatch(string(text), -1) {
+		clear[line[1]] = line[3] + line[4]
+	}
+	if len(clear) == 0 {
+		t.Fatal("in-clear.md lists nothing")
+	}
+	return clear
 }
