@@ -95,19 +95,21 @@ func (s *graphSchema) members(name string) (structural, relations map[string]sch
 // and whether they come in a page. It fails if the schema does not know the path.
 func (s *graphSchema) responses(t *testing.T, e policy.EndpointInfo) (types []string, page bool) {
 	t.Helper()
+	fewest := len(e.Path) // parameters: /users/delta is no user
 	for _, known := range s.Endpoints {
 		for _, template := range append([]string{known.Template}, known.Aliases...) {
-			if known.ResponseType == "" || !samePath(template, e.Path) {
-				continue
+			if n := strings.Count(template, "/{"); known.ResponseType != "" && n < fewest && samePath(template, e.Path) {
+				fewest, types, page = n, known.ItemTypes, known.Collection
+				if len(types) == 0 {
+					types = s.kinds(known.ResponseType)
+				}
 			}
-			if len(known.ItemTypes) > 0 {
-				return known.ItemTypes, known.Collection
-			}
-			return s.kinds(known.ResponseType), known.Collection
 		}
 	}
-	t.Fatalf("%s.%s: the schema does not know %s", e.Connector, e.ID, e.Path)
-	return nil, false
+	if len(types) == 0 {
+		t.Fatalf("%s.%s: the schema does not know %s", e.Connector, e.ID, e.Path)
+	}
+	return types, page
 }
 
 // mostKinds is how many kinds of values a property of a type may have.

@@ -140,8 +140,8 @@ func (c *completeness) endpoint(endpoint map[string]any) {
 		return
 	}
 	if known.ResponseType == "" {
-		if operation(endpoint["response"]) == "" {
-			c.problem("%s: the response is a scalar, its shape is not", c.at)
+		if media, _ := endpoint["media"].([]any); operation(endpoint["response"]) != "keep" || !slices.Equal(media, []any{"text/plain"}) {
+			c.problem("%s: the response is a number as text, its shape is not", c.at)
 		}
 		return
 	}

@@ -67,20 +67,27 @@ func readSchema(t *testing.T) *schema {
 	return &s
 }
 
-// endpoint finds the documented endpoint of a path, which begins with a version.
-// Where the schema has a parameter, the policy may have a literal.
-func (s *schema) endpoint(path string) (documentedEndpoint, bool) {
+// endpoint finds the documented endpoint of a path, which begins with a version:
+// of those that match the one with the fewest parameters. Where the schema has a
+// parameter, the policy may have a literal. Any collection has a $count, a number.
+func (s *schema) endpoint(path string) (found documentedEndpoint, ok bool) {
+	if collection, isCount := strings.CutSuffix(path, "/$count"); isCount {
+		found, ok = s.endpoint(collection)
+		found.ResponseType = ""
+		return found, ok && found.Collection
+	}
 	_, path, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	ours := strings.Split(path, "/")
+	fewest := len(ours) + 1
 	for _, e := range s.Endpoints {
 		for _, template := range append([]string{e.Template}, e.Aliases...) {
 			theirs := strings.Split(strings.TrimPrefix(template, "/"), "/")
-			if slices.EqualFunc(theirs, ours, sameSegment) {
-				return e, true
+			if n := strings.Count(template, "/{"); n < fewest && slices.EqualFunc(theirs, ours, sameSegment) {
+				found, ok, fewest = e, true, n
 			}
 		}
 	}
-	return documentedEndpoint{}, false
+	return found, ok
 }
 
 func sameSegment(theirs, ours string) bool {
