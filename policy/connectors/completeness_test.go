@@ -1,7 +1,6 @@
 package connectors_test
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"regexp"
@@ -16,8 +15,8 @@ import (
 // an allowed $expand brings too, and nothing else may leave; what is kept must be
 // harmless or on the list in in-clear.md.
 func TestEveryPropertyIsDecided(t *testing.T) {
-	c := completeness{schema: readSchema(t), clear: readInClear(t)}
-	for _, c.options = range optionSets {
+	c := completeness{schema: readSchema(t), clear: readInClear(t), values: optionValues(t)}
+	for _, c.options = range optionSets(t) {
 		seen := 0
 		for connector, endpoints := range evaluateEndpoints(t, c.options) {
 			for id, endpoint := range endpoints {
@@ -37,6 +36,7 @@ func TestEveryPropertyIsDecided(t *testing.T) {
 
 // TestUndecidedIsFound breaks shapes that are complete; each must be found.
 func TestUndecidedIsFound(t *testing.T) {
+	schema, clear, values := readSchema(t), readInClear(t), optionValues(t)
 	endpoints := evaluateEndpoints(t, map[string]any{})
 	item := func(connector, endpoint string, path ...string) map[string]any {
 		at := endpoints[connector][endpoint]["response"].(map[string]any)["value"].([]any)[0]
@@ -77,7 +77,7 @@ func TestUndecidedIsFound(t *testing.T) {
 		"scalar":              {interactions, item("m365_copilot", "beta_interactions"), "body", keep, "body is an object, and keep is no operation for one"},
 		"anything":            {interactions, item("m365_copilot", "beta_interactions"), "id", map[string]any{"$op": "any"}, `id: "any" is no operation`},
 	} {
-		c := completeness{schema: readSchema(t), clear: readInClear(t), at: name}
+		c := completeness{schema: schema, clear: clear, values: values, at: name}
 		before, had := test.shape[test.member]
 		delete(test.shape, test.member)
 		if test.decision != nil {
@@ -94,14 +94,31 @@ func TestUndecidedIsFound(t *testing.T) {
 	}
 }
 
-// optionSets are the options' defaults, and each of them otherwise.
-var optionSets = []map[string]any{
-	{},
-	{"ids": "clear"},
-	{"encoding": "json"},
-	{"level": "strict"},
-	{"versions": "all"},
-	{"ids": "clear", "groups": "off", "encoding": "json", "level": "strict", "versions": "all"},
+// optionValues returns what each option may be, the default first.
+func optionValues(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	for name, values := range evaluate(t, "data.graphveil.options.schema", map[string]any{}).(map[string]any) {
+		for _, value := range values.([]any) {
+			all[name] = append(all[name], value.(string))
+		}
+	}
+	return all
+}
+
+// optionSets are the options' defaults, each other value alone, and the last ones
+// of all.
+func optionSets(t *testing.T) []map[string]any {
+	t.Helper()
+	last := map[string]any{}
+	sets := []map[string]any{{}, last}
+	for name, values := range optionValues(t) {
+		for _, value := range values[1:] {
+			sets = append(sets, map[string]any{name: value})
+			last[name] = value
+		}
+	}
+	return sets
 }
 
 // evaluateEndpoints returns the endpoints of each connector.
@@ -118,8 +135,10 @@ func evaluateEndpoints(t *testing.T, options map[string]any) map[string]map[stri
 }
 
 type completeness struct {
-	schema  *schema
-	clear   map[string]string
+	schema *schema
+	clear  map[string]string
+	// values are what each option may be, options what they are now.
+	values  map[string][]string
 	options map[string]any
 	at      string
 	version string
@@ -310,12 +329,11 @@ func (c *completeness) inClear(p property, member, path string) {
 	}
 }
 
-var defaults = map[string]any{"ids": "reversible", "groups": "on", "encoding": "token", "level": "standard", "versions": "psoxy"}
-
 // option tells whether "name: value" is in force.
 func (c *completeness) option(want string) bool {
 	name, value, _ := strings.Cut(want, ": ")
-	return cmp.Or(c.options[name], defaults[name]) == value
+	set, ok := c.options[name]
+	return ok && set == value || !ok && c.values[name][0] == value
 }
 
 var inClearLine = regexp.MustCompile("(?m)^\\| `([A-Za-z0-9_.@]+)` \\| ([a-z]+) \\| (?:(always)|`([a-z]+: [a-z]+)`) \\| .+ \\|$")
