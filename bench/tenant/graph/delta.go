@@ -31,6 +31,10 @@ func (s *Server) delta(a *answer, q *query, l *listing) *problem {
 	case "latest":
 		value = 2 << roundBits // a round with nothing new
 	default:
+		if _, ok := readTime(token); ok && l.target.service == drives { // what changed since
+			value = 1 << roundBits
+			break
+		}
 		var ok bool
 		if value, ok = s.readToken(&tail, q, token); !ok {
 			return s.gone(a, q, &tail, url, name)

@@ -107,6 +107,9 @@ func TestDrives(t *testing.T) {
 	if latest := s.object(drive + "/root/delta?token=latest"); len(values(t, latest)) != 0 || !strings.Contains(latest["@odata.deltaLink"].(string), "/root/delta?token=") {
 		t.Errorf("latest is %v", latest)
 	}
+	if n := len(values(t, s.object(drive+"/root/delta?token=2026-03-01T09:30:00Z"))); n != changes {
+		t.Errorf("%d changes since March", n)
+	}
 	gone := s.get(drive + "/root/delta(token='old')?$top=5")
 	if gone.StatusCode != 410 || !strings.Contains(string(gone.body), "resyncChangesApplyDifferences") {
 		t.Fatalf("an old token: status %d", gone.StatusCode)

@@ -22,7 +22,7 @@ const (
 	instant
 )
 
-// filter reads the subset of OData that this Graph serves: and, or, not, parentheses, eq ne gt ge lt le, startswith, endswith,
+// filter reads the subset of OData that this Graph serves: and, or, not, parentheses, eq ne gt ge lt le in, startswith, endswith,
 // contains, over the given columns.
 type filter struct {
 	columns  map[string]column // by lower-case name
@@ -164,6 +164,9 @@ func (f *filter) compare(name string) func(int) bool {
 		return nil
 	}
 	operator := strings.ToLower(f.take())
+	if operator == "in" {
+		return f.among(c)
+	}
 	operand, ok := c.literal.read(f.take())
 	if !ok {
 		return nil
@@ -185,6 +188,27 @@ func (f *filter) compare(name string) func(int) bool {
 		return func(i int) bool { return order(i) <= 0 }
 	}
 	return nil
+}
+
+// among reads the list of an "in".
+func (f *filter) among(c column) func(int) bool {
+	if !f.ahead("(") {
+		return nil
+	}
+	set := map[string]bool{}
+	for {
+		operand, ok := c.literal.read(f.take())
+		if !ok {
+			return nil
+		}
+		set[operand] = true
+		if f.ahead(")") {
+			return func(i int) bool { return set[strings.ToLower(c.value(i))] }
+		}
+		if !f.ahead(",") {
+			return nil
+		}
+	}
 }
 
 // read returns the value of a literal in the lower-case form that columns are compared in.

@@ -76,6 +76,7 @@ func TestFilterAndOrder(t *testing.T) {
 		{"/v1.0/users", "filter=mail EQ '" + strings.ToUpper(s.Mail(5)) + "'", nil, 1},
 		{"/v1.0/users", "$filter=startsWith(displayName,'" + first["displayName"].(string) + "')", nil, 1},
 		{"/v1.0/users", "$filter=id eq '" + s.UserID(1) + "' or id eq '" + s.UserID(2) + "'", nil, 2},
+		{"/v1.0/users", "$filter=id in ('" + s.UserID(1) + "', '" + s.UserID(2) + "')", nil, 2},
 		{"/v1.0/users", "$filter=accountEnabled eq false", nil, 23},
 		{"/v1.0/users", "$filter=accountEnabled eq true and (userType eq 'Guest')", nil, 10},
 		{"/v1.0/users", "$count=true&$filter=accountEnabled ne true", advanced, 23},
