@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -90,10 +91,22 @@ func checkImported(ctx context.Context, c *psoxy.Connector) error {
 	if err := writeImported(dir, c, false); err != nil {
 		return err
 	}
-	if err := policy.Check(ctx, policy.Config{Paths: []string{dir}}); err != nil {
-		return fmt.Errorf("the connector made of the rules does not load, so nothing is written:\n%w", err)
+	err = policy.Check(ctx, policy.Config{Paths: []string{dir}})
+	var problems policy.Errors
+	if !errors.As(err, &problems) {
+		return err
 	}
-	return nil
+	var lines []string
+	for _, p := range problems {
+		line := fmt.Sprintf("%s: %s", c.Where(p.Path), p.Message)
+		if p.Path != "" {
+			line += " (" + p.Path + ")"
+		}
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // writeImported writes all files or, where one is there already, none.

@@ -10,6 +10,7 @@ package psoxy
 
 import (
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -37,6 +38,48 @@ type Connector struct {
 	Warnings []Warning
 	// Endpoints is how many endpoints it has.
 	Endpoints int
+
+	file   string
+	places map[string]place
+}
+
+// place is where in the document an endpoint comes from.
+type place struct {
+	line int
+	// rules are the lines of the transforms, in the order of the connector's rules,
+	// and at those of their paths.
+	rules []int
+	at    [][]int
+}
+
+var (
+	placeOfEndpoint = regexp.MustCompile(`^endpoints\["([^"]+)"\]`)
+	placeOfRule     = regexp.MustCompile(`\.rules\[([0-9]+)\](?:\.at\[([0-9]+)\])?`)
+)
+
+// Where tells where in the document a place in the connector comes from, as
+// rules.yaml:12. The place is one that an error of loading names, as
+// endpoints["users"].response.rules[3].at[0]; of others it tells the file only.
+func (c *Connector) Where(path string) string {
+	endpoint := placeOfEndpoint.FindStringSubmatch(path)
+	if endpoint == nil {
+		return c.file
+	}
+	p, ok := c.places[endpoint[1]]
+	if !ok {
+		return c.file
+	}
+	line := p.line
+	if rule := placeOfRule.FindStringSubmatch(path); rule != nil {
+		// Both match digits only; what is too large for the lists is no place.
+		if i, _ := strconv.Atoi(rule[1]); i < len(p.rules) {
+			line = p.rules[i]
+			if j, err := strconv.Atoi(rule[2]); err == nil && j < len(p.at[i]) {
+				line = p.at[i][j]
+			}
+		}
+	}
+	return c.file + ":" + strconv.Itoa(line)
 }
 
 // Warning is something that the author of the rules should know.

@@ -160,6 +160,7 @@ func (c *importer) transform(n *node, augment bool) *transform {
 		if p, err := parsePath(w.text); err != nil {
 			c.refuse(w.line, "the JSONPath %q: %v", w.text, err)
 		} else {
+			p.line = w.line
 			t.paths = append(t.paths, p)
 		}
 	}

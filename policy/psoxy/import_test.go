@@ -275,6 +275,37 @@ func TestTransforms(t *testing.T) {
 	}
 }
 
+// An error of loading the connector leads back into the document.
+func TestWhere(t *testing.T) {
+	c, err := Import(Input{File: "rules.yaml", Text: []byte(`endpoints:
+  - pathTemplate: /users/{id?}
+    transforms:
+      - !<redact> {jsonPaths: []}
+      - !<redact>
+        jsonPaths:
+          - $..a
+          - $..b
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		`endpoints["users"]`:                          "rules.yaml:2",
+		`endpoints["user"].response.shape`:            "rules.yaml:2",
+		`endpoints["user"].response.rules[0]`:         "rules.yaml:5",
+		`endpoints["user"].response.rules[0].at[1]`:   "rules.yaml:8",
+		`endpoints["user"].response.rules[9].at[0]`:   "rules.yaml:2",
+		`endpoints["user"].response.rules[0].at[9].x`: "rules.yaml:5",
+		`endpoints["groups"]`:                         "rules.yaml",
+		"permissions":                                 "rules.yaml",
+		"":                                            "rules.yaml",
+	} {
+		if got := c.Where(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
 // What is imported more narrowly, and what is unsafe, is said.
 func TestWarnings(t *testing.T) {
 	rego, warnings, problems := importText(t, `allowedRequestHeaders: [Prefer, Authorization, prefer]

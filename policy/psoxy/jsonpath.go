@@ -10,6 +10,7 @@ import (
 // jsonPath is a JSONPath of one of the forms that psoxy-compat section 2.1 lists.
 type jsonPath struct {
 	text  string
+	line  int
 	steps []pathStep
 }
 
@@ -50,7 +51,7 @@ func (p jsonPath) root() []string {
 
 func parsePath(text string) (jsonPath, error) {
 	p := jsonPath{text: text}
-	rest, ok := strings.CutPrefix(strings.TrimSpace(text), "$")
+	rest, ok := strings.CutPrefix(text, "$")
 	if !ok {
 		return p, errors.New("a path begins with $")
 	}
@@ -71,8 +72,10 @@ func parsePath(text string) (jsonPath, error) {
 			rest, err = s.bracket(rest[1:])
 		case !dotted:
 			err = errors.New("expected . or [")
-		case strings.HasPrefix(rest, "*"):
-			err = errors.New(".* is not supported; write [*]")
+		case strings.HasPrefix(rest, "*") && !s.scan: // the same as [*]
+			before := len(text) - len(rest)
+			text, rest = text[:before-1]+"[*]"+rest[1:], rest[1:]
+			p.text = text
 		default:
 			end := strings.IndexAny(rest, ".[")
 			if end < 0 {

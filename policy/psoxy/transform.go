@@ -13,6 +13,7 @@ type rule struct {
 	// what is a word for it, for the name of a list of its paths: "redacted".
 	what  string
 	paths []string
+	lines []int  // of the paths
 	do    string // an operation in Rego
 	when  string
 	// java are the expressions of the document that do says in another way.
@@ -27,6 +28,10 @@ func isLink(name string) bool {
 	})
 }
 
+// partlyHiding are transforms that leave parts of a value. A page link is none
+// any more then, and still leads past the sidecar.
+var partlyHiding = []string{"redactRegexMatches", "redactExceptSubstringsMatchingRegexes", "pseudonymizeRegexMatches", "filterTokenByRegex"}
+
 // transformRules makes the rules of an endpoint, and returns the names of the
 // members of the root that are page links: those of OData, and those that the
 // document tokenizes by a regular expression, which rules it leaves out.
@@ -36,10 +41,12 @@ func (c *importer) transformRules(e *endpoint) (out []rule, links []string) {
 		r := rule{line: t.line, when: t.when}
 		for _, p := range t.paths {
 			names := p.root()
-			if t.method != "tokenize" || t.node.value("regex") == nil || !slices.ContainsFunc(names, isLink) {
-				r.paths = append(r.paths, p.text)
-				if len(names) == 1 && isLink(names[0]) && t.method != "redact" {
-					links = slices.DeleteFunc(links, func(l string) bool { return l == names[0] })
+			byRegex := t.method == "tokenize" && t.node.value("regex") != nil
+			partly := byRegex || slices.Contains(partlyHiding, t.method)
+			if !byRegex || !slices.ContainsFunc(names, isLink) {
+				r.paths, r.lines = append(r.paths, p.text), append(r.lines, p.line)
+				if !partly && t.method != "redact" && len(p.steps) == 1 { // it hides the link itself
+					links = slices.DeleteFunc(links, func(l string) bool { return slices.Contains(p.steps[0].names, l) })
 				}
 				continue
 			}
@@ -53,7 +60,7 @@ func (c *importer) transformRules(e *endpoint) (out []rule, links []string) {
 				}
 			}
 			if len(rest) > 0 {
-				r.paths = append(r.paths, memberPath(rest))
+				r.paths, r.lines = append(r.paths, memberPath(rest)), append(r.lines, p.line)
 			}
 		}
 		if len(t.paths) == 0 {

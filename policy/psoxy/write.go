@@ -16,7 +16,14 @@ func (c *importer) write(r *rules, endpoints []*imported) (*Connector, error) {
 	w := writer{importer: c, rules: r, endpoints: endpoints}
 	out := &Connector{Name: c.name, Warnings: c.warnings, Endpoints: len(endpoints), Files: map[string][]byte{
 		"README.md": []byte(w.readme()),
-	}}
+	}, file: c.file, places: map[string]place{}}
+	for _, e := range endpoints {
+		p := place{line: e.source.line}
+		for _, r := range e.body.rules {
+			p.rules, p.at = append(p.rules, r.line), append(p.at, r.lines)
+		}
+		out.places[e.id] = p
+	}
 	for name, text := range map[string]string{c.name + ".rego": w.connector(), c.name + "_test.rego": w.tests()} {
 		formatted, err := format.SourceWithOpts(name, []byte(text), format.Opts{RegoVersion: ast.RegoV1})
 		if err != nil {
