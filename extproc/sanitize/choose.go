@@ -1,6 +1,7 @@
 package sanitize
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/graphveil/graphveil/policy/plan"
@@ -44,9 +45,11 @@ type hold struct {
 	// decided: chosen is the node that it gets.
 	decided bool
 	chosen  *plan.Node
-	// turn stops the walk, because something begins to be held or is decided.
-	turn bool
 }
+
+// errTurn stops the walk, because something begins to be held or is decided. It
+// never leaves the Rewriter.
+var errTurn = errors.New("turn")
 
 // maxChoices is how many Choose nodes may follow each other at one value. A plan
 // in which one leads back to itself decides nothing.
@@ -89,6 +92,15 @@ func (r *Rewriter) choose(kind byte, i int) error {
 	return r.fail(CodeNoPlan, i)
 }
 
+// chooseScalar replaces the Choose node of a scalar. One that leads back to itself
+// drops it.
+func (r *Rewriter) chooseScalar() {
+	if err := r.choose('"', 0); err != nil {
+		r.counts.at(r.node).Dropped++
+		r.node = nil
+	}
+}
+
 // beginHold begins to hold the value that begins at index i of the chunk.
 func (r *Rewriter) beginHold(n *plan.Node, i int) error {
 	h := &r.hold
@@ -106,9 +118,30 @@ func (r *Rewriter) beginHold(n *plan.Node, i int) error {
 		h.name = append(h.name[:0], r.name...)
 	}
 	h.hit, h.names, h.decided, h.chosen = false, 0, false, nil
-	h.turn = true
 	r.node = nil
-	return nil
+	return errTurn
+}
+
+// walkHold reads a chunk on from index i where something is held or turned.
+func (r *Rewriter) walkHold(chunk []byte, i int, err error) error {
+	for err == nil || err == errTurn {
+		err = nil
+		b := r.holdRoom(chunk)
+		switch {
+		case r.hold.decided:
+			i, err = r.rewind(chunk)
+		case i < len(b):
+			i, err = r.follow(b, i)
+		case len(b) < len(chunk):
+			return r.fail(CodeLimit, i)
+		default:
+			if r.hold.node != nil {
+				r.cutHold(chunk)
+			}
+			return nil
+		}
+	}
+	return err
 }
 
 // holdRoom returns the part of a chunk that may be read before it is decided.
@@ -133,12 +166,13 @@ func (r *Rewriter) cutHold(chunk []byte) {
 }
 
 // decide chooses the node of what is held.
-func (r *Rewriter) decide(n *plan.Node) {
-	r.hold.decided, r.hold.chosen, r.hold.turn = true, n, true
+func (r *Rewriter) decide(n *plan.Node) error {
+	r.hold.decided, r.hold.chosen = true, n
+	return errTurn
 }
 
 // holdsName looks at the name of a member of what is held.
-func (r *Rewriter) holdsName(name []byte) {
+func (r *Rewriter) holdsName(name []byte) error {
 	h := &r.hold
 	switch c := h.node.Choice; {
 	case c.Probe != nil:
@@ -146,22 +180,32 @@ func (r *Rewriter) holdsName(name []byte) {
 		// Names are distinct, or the body is refused.
 		if slices.Contains(c.All, string(name)) {
 			if h.names++; h.names == len(c.All) {
-				r.decide(c.Then)
+				return r.decide(c.Then)
 			}
 		}
 	case string(name) == c.Member:
 		h.hit = true
 	}
+	return nil
+}
+
+// holdsNoString looks at a dropped value that is no string, which may be the one
+// that decides.
+func (r *Rewriter) holdsNoString() error {
+	if r.hold.hit {
+		return r.decide(r.hold.node.Choice.Else)
+	}
+	return nil
 }
 
 // holdsString looks at the string that decides.
-func (r *Rewriter) holdsString(text []byte) {
+func (r *Rewriter) holdsString(text []byte) error {
 	c := r.hold.node.Choice
 	n, ok := c.Cases[string(text)]
 	if !ok {
 		n = c.Else
 	}
-	r.decide(n)
+	return r.decide(n)
 }
 
 // holdEnds decides at the end of what is held, whose closing bracket is b[i].
@@ -169,19 +213,16 @@ func (r *Rewriter) holdEnds(b []byte, i int) error {
 	h := &r.hold
 	c := h.node.Choice
 	if c.Probe == nil {
-		r.decide(c.Else)
-		return nil
+		return r.decide(c.Else)
 	}
 	found, err := r.probe(c.Probe, h.buf, b[h.from:i+1])
 	if err != nil {
 		return r.failAt(err.Code, h.at+err.Offset)
 	}
 	if found {
-		r.decide(c.Then)
-	} else {
-		r.decide(c.Else)
+		return r.decide(c.Then)
 	}
-	return nil
+	return r.decide(c.Else)
 }
 
 // rewind goes back to the first byte of what was held, to read it by the node

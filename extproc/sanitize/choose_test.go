@@ -146,7 +146,7 @@ func TestChooseErrors(t *testing.T) {
 		{"too much to hold, then bad", `{"v":[{"y":"` + strings.Repeat("x", 50) + "\x01", p, Error{CodeLimit, "/v/0/*", 46}},
 		{"bad, then too much to hold", `{"v":[{"y":"` + "\x01" + strings.Repeat("x", 50), p, Error{CodeSyntax, "/v/0/*", 12}},
 		{"loop of objects", `{"t":"a"}`, newPlan(loop), Error{CodeNoPlan, "", 0}},
-		{"loop of scalars", `1`, newPlan(loop), Error{CodeNoPlan, "", 0}},
+		{"loop of scalars", `1`, newPlan(loop), Error{CodeRootDropped, "", 1}},
 	} {
 		r := New(small)
 		d := deliver(t, r, tt.plan, []byte(tt.in))

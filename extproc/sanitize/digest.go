@@ -130,6 +130,14 @@ func (r *Rewriter) addDigest(d *plan.Digest) {
 	r.digests = append(r.digests, '"')
 }
 
+// seePlus notes a member name that begins with "+".
+func (r *Rewriter) seePlus(f *frame, name []byte) {
+	r.plus = r.plus || r.psoxy
+	if f.live && (f.fields.Lookup(name) != nil || f.fields != nil && f.fields.Rest != nil) {
+		f.plus = true
+	}
+}
+
 // outDigests outputs the digests of a live object before its end.
 func (r *Rewriter) outDigests(f *frame) {
 	if len(r.digests) == f.digests || f.plus || r.plus {

@@ -251,28 +251,17 @@ func (r *Rewriter) read(chunk []byte) error {
 	return r.walk(chunk)
 }
 
-// walk reads one chunk, and again what was held before it was decided.
+// walk reads one chunk.
 func (r *Rewriter) walk(chunk []byte) error {
 	i, err := 0, error(nil)
 	if r.state >= inName {
 		i, err = r.resume(r.holdRoom(chunk))
 	}
-	for err == nil {
-		b := r.holdRoom(chunk)
-		r.hold.turn = false
-		switch {
-		case r.hold.decided:
-			i, err = r.rewind(chunk)
-		case i < len(b):
-			i, err = r.follow(b, i)
-		case len(b) < len(chunk):
-			return r.fail(CodeLimit, i)
-		default:
-			if r.hold.node != nil {
-				r.cutHold(chunk)
-			}
-			return nil
-		}
+	if err == nil && r.hold.node == nil {
+		i, err = r.follow(chunk, i)
+	}
+	if err == errTurn || err == nil && r.hold.node != nil {
+		return r.walkHold(chunk, i, err)
 	}
 	return err
 }
@@ -281,9 +270,9 @@ func (r *Rewriter) walk(chunk []byte) error {
 // begins to be held or is decided.
 func (r *Rewriter) follow(b []byte, i int) (int, error) {
 	err := error(nil)
-	for err == nil && i < len(b) && !r.hold.turn {
+	for err == nil && i < len(b) {
 		c := b[i]
-		if c == ' ' || c == '\n' || c == '\r' || c == '\t' {
+		if c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
 			i++
 			continue
 		}
@@ -291,7 +280,12 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 		case atFirstMember, atMember:
 			switch {
 			case c == '"':
-				i, err = r.beginName(b, i)
+				if i, err = r.beginName(b, i); err == nil && i < len(b) && b[i] == ':' {
+					// The usual way on: nothing stands in between.
+					r.colon = i
+					r.state = atValue
+					i++
+				}
 			case c == '}' && r.state == atFirstMember:
 				i, err = r.close(b, i)
 			default:
@@ -344,16 +338,6 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 // value reads the value that begins at b[i]. The place is inside of it from
 // here on, also for the pointer of an error.
 func (r *Rewriter) value(b []byte, i int) (int, error) {
-	switch {
-	case r.hold.hit && b[i] != '"':
-		r.decide(r.hold.node.Choice.Else)
-		return i, nil
-	case r.node != nil && r.node.Op == plan.Choose:
-		if err := r.choose(b[i], i); err != nil {
-			r.state = atValue
-			return i, err
-		}
-	}
 	switch b[i] {
 	case '"':
 		return r.beginString(b, i)
@@ -378,8 +362,17 @@ func (r *Rewriter) open(b []byte, i int) (int, error) {
 		return i, r.fail(CodeDepth, i)
 	}
 	f := frame{object: b[i] == '{'}
-	if n := r.node; n != nil {
-		if err := r.enter(&f, n, b[i], i); err != nil {
+	n := r.node
+	if n == nil && r.hold.hit {
+		return i, r.holdsNoString()
+	}
+	err := error(nil)
+	switch {
+	case n == nil:
+	case n.Op == plan.Object && f.object, n.Op == plan.Array && !f.object:
+		r.live(&f, n, i)
+	default:
+		if err = r.enter(&f, n, b[i], i); err != nil && err != errTurn {
 			r.state = atValue
 			return i, err
 		}
@@ -390,40 +383,12 @@ func (r *Rewriter) open(b []byte, i int) (int, error) {
 	if f.object {
 		r.state = atFirstMember
 	}
-	return i + 1, nil
+	return i + 1, err
 }
 
-// enter carries out the plan on the object or array that begins at index i of the
-// chunk: f comes to life if the plan descends into it.
-func (r *Rewriter) enter(f *frame, n *plan.Node, kind byte, i int) error {
-	switch {
-	case n.Op == plan.Object && f.object, n.Op == plan.Array && !f.object:
-		f.live = true
-	case n.Op == plan.Run:
-		v := small{kind: kind}
-		switch r.run(n.Steps, &v) {
-		case gone:
-			r.counts.at(n).Dropped++
-			return nil
-		case refuse:
-			return r.failAt(CodeMistyped, r.base+int64(i))
-		}
-		if v.kind != kind {
-			r.emit(n, &v, nil)
-			return nil
-		}
-		fallthrough
-	case n.Op == plan.Any:
-		f.live = f.object && n.Object != nil || !f.object && n.Items != nil
-	}
-	switch {
-	case f.live:
-	case n.Op == plan.Run:
-		return r.mistyped(n, r.base+int64(i))
-	default:
-		return r.drop(n, r.base+int64(i))
-	}
-	f.pointer = n.Pointer
+// live lets the object or array at index i of the chunk live.
+func (r *Rewriter) live(f *frame, n *plan.Node, i int) {
+	f.live, f.pointer = true, n.Pointer
 	if f.object {
 		f.fields = n.Object
 	} else {
@@ -432,7 +397,56 @@ func (r *Rewriter) enter(f *frame, n *plan.Node, kind byte, i int) error {
 	r.counts.at(n).Kept++
 	r.prefix()
 	r.out.span(i, i+1)
-	return nil
+}
+
+// enter carries out the plan on the object or array that begins at index i of the
+// chunk with one byte.
+func (r *Rewriter) enter(f *frame, n *plan.Node, kind byte, i int) error {
+	at := r.base + int64(i)
+	switch n.Op {
+	case plan.Choose:
+		if err := r.choose(kind, i); err != nil || r.node == nil {
+			return err
+		}
+		return r.enter(f, r.node, kind, i)
+	case plan.Object, plan.Array:
+		if f.object == (n.Op == plan.Object) {
+			r.live(f, n, i)
+			return nil
+		}
+	case plan.Any:
+		if r.descends(f, n) {
+			r.live(f, n, i)
+			return nil
+		}
+	case plan.Run:
+		v := small{kind: kind}
+		switch r.run(n.Steps, &v) {
+		case gone:
+			r.counts.at(n).Dropped++
+			return nil
+		case refuse:
+			return r.failAt(CodeMistyped, at)
+		}
+		switch {
+		case v.kind != kind:
+			r.emit(n, &v, nil)
+		case r.descends(f, n):
+			r.live(f, n, i)
+		default:
+			return r.mistyped(n, at)
+		}
+		return nil
+	}
+	return r.drop(n, at)
+}
+
+// descends reports whether an Any or Run says what is in an object or array.
+func (r *Rewriter) descends(f *frame, n *plan.Node) bool {
+	if f.object {
+		return n.Object != nil
+	}
+	return n.Items != nil
 }
 
 // close reads the closing bracket at b[i].

@@ -1,5 +1,7 @@
 package sanitize
 
+import "github.com/graphveil/graphveil/policy/plan"
+
 // holdKept is the length, in bytes with the opening quote, up to which a kept
 // string that straddles chunks is held back until it ends.
 const holdKept = 4 << 10
@@ -60,8 +62,17 @@ func (r *Rewriter) beginString(b []byte, i int) (int, error) {
 	end, escaped, why := scanString(b, i+1)
 	t := &r.token
 	t.at = r.base + int64(i)
-	t.treatment = r.treatString(r.node)
-	if t.digest = r.node != nil && r.node.Digest != nil && len(r.stack) > 0 && r.top().object; t.digest {
+	switch n := r.node; {
+	case n != nil && n.Op <= plan.Keep && n.Digest == nil && !r.psoxy:
+		// The usual treatments, without a call.
+		t.treatment, t.digest = skip, false
+		if n.Op == plan.Keep {
+			t.treatment = keep
+		}
+	default:
+		t.treatment = r.treatString()
+	}
+	if t.digest {
 		r.digest = digest{}
 		r.digest.raw(b[i+1 : end])
 	}
@@ -83,7 +94,10 @@ func (r *Rewriter) beginString(b []byte, i int) (int, error) {
 		if err != nil {
 			return i, err
 		}
-		return end + 1, r.stringDone(end + 1)
+		if t.digest {
+			r.addDigest(r.node.Digest)
+		}
+		return end + 1, r.done(end + 1)
 	case why != scanMore:
 		return i, r.failString(why, end)
 	}
@@ -256,17 +270,12 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		return end + 1, r.stringDone(end + 1)
+		if t.digest {
+			r.addDigest(r.node.Digest)
+		}
+		return end + 1, r.done(end + 1)
 	}
 	return 0, r.failString(why, end)
-}
-
-// stringDone ends a string before index i of the chunk.
-func (r *Rewriter) stringDone(i int) error {
-	if r.token.digest {
-		r.addDigest(r.node.Digest)
-	}
-	return r.done(i)
 }
 
 func (r *Rewriter) failString(why scanned, i int) error {

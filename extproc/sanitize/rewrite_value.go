@@ -19,15 +19,15 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 	if f.index++; f.index > r.limits.Members {
 		return r.failAt(CodeLimit, r.token.at)
 	}
-	plus := len(name) > 0 && name[0] == '+'
-	r.plus = r.plus || plus && r.psoxy
+	if len(name) > 0 && name[0] == '+' {
+		r.seePlus(f, name)
+	}
 	if f.live {
 		if field := f.fields.Lookup(name); field != nil {
 			f.field, r.node = field, field.Node
 			if !r.see(f, field) {
 				return r.failAt(CodeDuplicateKey, r.token.at)
 			}
-			f.plus = f.plus || plus
 			return nil
 		}
 	}
@@ -39,7 +39,7 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 	}
 	if !f.live {
 		if r.hold.node != nil && len(r.stack)-1 == r.hold.depth {
-			r.holdsName(name)
+			return r.holdsName(name)
 		}
 		return nil
 	}
@@ -48,9 +48,7 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 	}
 	if r.node == nil {
 		r.counts.unknown(f.pointer, name)
-		return nil
 	}
-	f.plus = f.plus || plus
 	return nil
 }
 
@@ -165,15 +163,21 @@ func (r *Rewriter) stringLimit(n *plan.Node) int {
 	return r.limits.String
 }
 
-// treatString says what happens to a string.
-func (r *Rewriter) treatString(n *plan.Node) treatment {
-	switch {
-	case r.hold.hit:
-		return decide
-	case n == nil:
+// treatString says what happens to a string that begins.
+func (r *Rewriter) treatString() treatment {
+	n := r.node
+	r.token.digest = false
+	if n == nil {
+		if r.hold.hit {
+			return decide
+		}
 		return skip
-	case n.Digest != nil && n.Digest.Inner != nil:
-		return decide
+	}
+	if n.Digest != nil {
+		r.token.digest = len(r.stack) > 0 && r.top().object
+		if r.token.digest && n.Digest.Inner != nil {
+			return decide
+		}
 	}
 	switch n.Op {
 	case plan.Keep, plan.Any:
@@ -188,6 +192,9 @@ func (r *Rewriter) treatString(n *plan.Node) treatment {
 		return decide
 	case plan.Pseudonym, plan.Reversible, plan.JSONPseudonym, plan.JSONPseudonymOriginal, plan.MatchReplace, plan.Link:
 		return decide
+	case plan.Choose:
+		r.chooseScalar()
+		return r.treatString()
 	}
 	return skip
 }
@@ -200,9 +207,8 @@ func (r *Rewriter) decideString(raw []byte, escaped bool) error {
 		text, r.text = unescaped(text, r.text)
 	}
 	n := r.node
-	if r.hold.hit {
-		r.holdsString(text)
-		return nil
+	if n == nil {
+		return r.holdsString(text)
 	}
 	if r.token.digest && n.Digest.Inner != nil {
 		r.innerOK = r.readInner(n.Digest.Inner, text)
@@ -345,6 +351,7 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 	err := error(nil)
 	switch {
 	case n == nil:
+		err = r.holdsNoString()
 	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.kept(n)
 		r.prefix()
@@ -359,6 +366,9 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 	case n.Op == plan.Run:
 		v := small{kind: '0', text: number}
 		err = r.ran(n, &v, number, r.token.at)
+	case n.Op == plan.Choose:
+		r.chooseScalar()
+		return r.numberDone(number, from, to)
 	default:
 		err = r.drop(n, r.token.at)
 	}
@@ -377,10 +387,14 @@ func (r *Rewriter) literalDone(from, to int) error {
 	isNull := r.token.literal == "null"
 	switch {
 	case n == nil:
+		err = r.holdsNoString()
 	case n.Op == plan.Run:
 		r.text = append(r.text[:0], r.token.literal...)
 		v := small{kind: r.text[0], text: r.text}
 		err = r.ran(n, &v, r.text, r.token.at)
+	case n.Op == plan.Choose:
+		r.chooseScalar()
+		return r.literalDone(from, to)
 	case isNull && n.Op != plan.Drop && n.Op < plan.Run:
 		r.null(n)
 	case n.Op == plan.Keep, n.Op == plan.Any:
