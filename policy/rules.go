@@ -49,6 +49,13 @@ func (u pathUnit) drops() bool {
 	return len(u.steps) > 0 && u.steps[len(u.steps)-1].Do == plan.StepDrop
 }
 
+// makesTokens tells a unit after which a string is a token, or was blank.
+func (u pathUnit) makesTokens() bool {
+	return !slices.ContainsFunc(u.steps, func(s plan.Step) bool {
+		return s.Do < plan.StepPseudonym || s.Do > plan.StepTokenize && s.Do != plan.StepMatch
+	})
+}
+
 // rules compiles {"$op": "rules", "shape": base, "rules": [rule, ...]}.
 func (s *shapes) rules(shape ast.Object, at position, in holder) *plan.Node {
 	if in != inBody {

@@ -53,6 +53,7 @@ func (p *product) node(base *plan.Node, st pathState, pointer string) *plan.Node
 		return nil
 	}
 	var changes pathState
+	wholly := false
 	for _, one := range st.found(p.units) {
 		switch u := p.units[one.unit]; u.kind {
 		case unitDigest:
@@ -61,7 +62,11 @@ func (p *product) node(base *plan.Node, st pathState, pointer string) *plan.Node
 			}
 		case unitChange:
 			changes = append(changes, one)
+			wholly = wholly || u.path[len(u.path)-1].kind == byWildcard
 		}
+	}
+	if wholly {
+		node.Digest = nil // all members of the object are changed, the digest among them
 	}
 	if base != nil && node.Digest == nil {
 		node.Digest = base.Digest
@@ -75,8 +80,9 @@ func (p *product) node(base *plan.Node, st pathState, pointer string) *plan.Node
 	default:
 		p.fill(node, base, st, map[question]bool{}, pointer)
 	}
-	if p.looked(st) && node.Op != plan.Drop {
-		*node = plan.Node{Op: plan.Keep, Pointer: node.Pointer}
+	if p.looked(st) {
+		there := base != nil && base.Op != plan.Drop && !slices.ContainsFunc(changes, func(one arrival) bool { return p.units[one.unit].drops() })
+		*node = plan.Node{Op: map[bool]plan.Op{true: plan.Keep}[there], Pointer: node.Pointer}
 	}
 	return node
 }
@@ -122,11 +128,6 @@ func (p *product) fill(node, base *plan.Node, st pathState, answers map[question
 			return next
 		}
 		p.ask(node.Choice, q, branch, passed)
-		for _, one := range passed {
-			if other, ok := one.question(p.units); ok && slices.Contains(p.alike(q, passed), other) {
-				p.checkOrder(passed, other, one)
-			}
-		}
 		node.Digest = nil
 		return
 	}
@@ -144,13 +145,18 @@ func (p *product) fill(node, base *plan.Node, st pathState, answers map[question
 	if base.Items != nil {
 		below := st.element(p.units)
 		node.Items = p.node(base.Items, below, p.under(pointer, base.Items, below))
+		if node.Compact && node.Items != nil && node.Items.Op == plan.Run && slices.ContainsFunc(below.found(p.units), func(one arrival) bool { return p.units[one.unit].kind == unitChange }) {
+			// Only what is null before the rules is removed.
+			node.Compact = false
+			node.Items.Steps = slices.Insert(node.Items.Steps, len(baseSteps(base.Items)), plan.Step{Do: plan.StepDropNull})
+		}
 	}
 }
 
 // ask makes the choice that answers a question.
 func (p *product) ask(c *plan.Choice, q question, branch func(func(question) bool) *plan.Node, st pathState) {
 	if q.all != "" {
-		c.All = strings.Split(q.all, "\x00")
+		c.All = q.names()
 		c.Then = branch(func(question) bool { return true })
 		c.Else = branch(func(question) bool { return false })
 		return
@@ -165,63 +171,101 @@ func (p *product) ask(c *plan.Choice, q question, branch func(func(question) boo
 }
 
 // alike are the questions that the same choice answers: a member is looked up once
-// for all values that it is compared with.
+// for all values that it is compared with. A unit for which it may have changed by
+// then has to wait.
 func (p *product) alike(q question, st pathState) []question {
-	if q.all != "" {
-		return []question{q}
-	}
 	var all []question
 	for _, one := range st {
 		other, ok := one.question(p.units)
-		if ok && other.all == "" && other.original == q.original && other.test.member == q.test.member && !slices.Contains(all, other) {
+		if !ok || other.all != q.all || other.original != q.original || other.test.member != q.test.member {
+			continue
+		}
+		if other == q || !slices.ContainsFunc(other.names(), func(name string) bool { return len(p.before(other, st, nil, name)) > 0 }) {
 			all = append(all, other)
 		}
 	}
 	return all
 }
 
-// open finds a question that has no answer yet. Where the base leaves only one
+// open finds the first question that has no answer yet. Where there is only one
 // answer it is noted.
 func (p *product) open(base *plan.Node, st pathState, answers map[question]bool) (question, bool) {
 	if base.Op != plan.Object && base.Op != plan.Any {
 		return question{}, false
 	}
-	for _, one := range st {
-		q, ok := one.question(p.units)
-		if _, told := answers[q]; !ok || told {
-			continue
-		}
-		if answer, known := p.known(base, q, one); known {
+	for told := -1; told < len(answers); {
+		told = len(answers)
+		passed := st.passed(p.units, answers)
+		for _, one := range passed {
+			q, ok := one.question(p.units)
+			if _, told := answers[q]; !ok || told {
+				continue
+			}
+			answer, known := p.known(base, q, passed, answers)
+			if !known {
+				return q, true
+			}
 			answers[q] = answer
-			continue
+			break // what passes now may change what the next one asks for
 		}
-		return q, true
 	}
 	return question{}, false
 }
 
-// known answers a question by what the base leaves of the members it asks for.
-func (p *product) known(base *plan.Node, q question, one arrival) (answer, known bool) {
+// known answers a question by what the base and the units before it leave of the
+// members it asks for.
+func (p *product) known(base *plan.Node, q question, st pathState, answers map[question]bool) (answer, known bool) {
 	if q.original {
 		return false, false
 	}
-	if q.all != "" {
-		for _, name := range strings.Split(q.all, "\x00") {
-			if m := memberOf(base, name); m == nil || m.Op == plan.Drop {
-				return false, true
+	for _, name := range q.names() {
+		m, before := memberOf(base, name), p.before(q, st, answers, name)
+		switch {
+		case m == nil || m.Op == plan.Drop || slices.ContainsFunc(before, pathUnit.drops):
+			return q.test.unequal, true
+		case q.all != "":
+		case m.Op == plan.Object || m.Op == plan.Array || m.Op == plan.Choose:
+			return q.test.unequal, true
+		case !(m.Op == plan.Keep || m.Op == plan.Any || m.Op == plan.Run && !slices.ContainsFunc(m.Steps, func(s plan.Step) bool { return s.Do < plan.StepString })):
+			p.s.add(p.units[q.unit].at.error("shape_error", fmt.Sprintf("cannot be expressed: the filter reads the member %q, which the base shape changes", name), ""))
+			return false, true
+		case len(before) == 0:
+		case !tokenLike(q.test.value) && !slices.ContainsFunc(before, func(u pathUnit) bool { return !u.makesTokens() }):
+			return q.test.unequal, true // a token is no such text
+		default:
+			p.s.add(p.units[q.unit].at.error("shape_error", fmt.Sprintf("cannot be expressed: the filter reads the member %q, which an earlier rule changes", name), "put the rule that looks before the one that changes"))
+			return false, true
+		}
+	}
+	return false, false
+}
+
+// tokenLike tells whether a text might be what a step makes of another.
+func tokenLike(text string) bool {
+	return blankOr(text, "null") || strings.HasPrefix(text, "t~") || strings.HasPrefix(text, "p~") || strings.HasPrefix(text, "{") || len(text) >= 43
+}
+
+func blankOr(text, other string) bool { return strings.TrimSpace(text) == "" || text == other }
+
+// before are the units before that of a question that change a member, given the
+// answers; without any, those that may.
+func (p *product) before(q question, st pathState, answers map[question]bool, name string) []pathUnit {
+	if answers == nil {
+		answers = map[question]bool{}
+		for _, one := range st {
+			if other, ok := one.question(p.units); ok {
+				answers[other] = true
 			}
 		}
-		return false, false
+		st = st.passed(p.units, answers)
 	}
-	m := memberOf(base, q.test.member)
-	switch {
-	case m == nil || m.Op == plan.Drop || m.Op == plan.Object || m.Op == plan.Array || m.Op == plan.Choose:
-		return q.test.unequal, true
-	case m.Op == plan.Keep || m.Op == plan.Any || m.Op == plan.Run && !slices.ContainsFunc(m.Steps, func(s plan.Step) bool { return s.Do < plan.StepString }):
-		return false, false
+	var all []pathUnit
+	for _, found := range st.member(p.units, answers, name).found(p.units) {
+		if u := p.units[found.unit]; found.unit < q.unit && u.kind == unitChange {
+			all = append(all, u)
+		}
 	}
-	p.s.add(p.units[one.unit].at.error("shape_error", fmt.Sprintf("cannot be expressed: the filter reads the member %q, which the base shape changes", q.test.member), ""))
-	return false, true
+	return all
 }
 
 // memberOf is what an object that base decides has as a member.
@@ -235,38 +279,14 @@ func memberOf(base *plan.Node, name string) *plan.Node {
 	return base.Object.Rest
 }
 
-// checkOrder refuses a question about a member that an earlier unit changes: the
-// plan asks the body as it came.
-func (p *product) checkOrder(st pathState, q question, one arrival) {
-	if q.original {
-		return
-	}
-	answers := map[question]bool{}
-	for _, other := range st {
-		if o, ok := other.question(p.units); ok {
-			answers[o] = true
-		}
-	}
-	names := []string{q.test.member}
-	if q.all != "" {
-		names = strings.Split(q.all, "\x00")
-	}
-	for _, name := range names {
-		for _, found := range st.passed(p.units, answers).member(p.units, answers, name).found(p.units) {
-			u := p.units[found.unit]
-			if found.unit < one.unit && u.kind == unitChange && (q.all == "" || u.drops()) {
-				p.s.add(p.units[one.unit].at.error("shape_error", fmt.Sprintf("cannot be expressed: the path looks at the member %q, which an earlier rule changes", name), "put the rule that looks before the one that changes"))
-			}
-		}
-	}
-}
-
 // fields multiplies the members of an object.
 func (p *product) fields(base *plan.Fields, st pathState, answers map[question]bool, pointer string) *plan.Fields {
 	rest := st.member(p.units, answers, "")
 	var restNode *plan.Node
 	if base.Rest != nil {
 		restNode = p.node(base.Rest, rest, p.under(pointer, base.Rest, rest))
+	} else if node := p.node(nil, rest, pointer+"/*"); node != nil && node.Digest != nil {
+		restNode = node
 	}
 	names := st.names(p.units)
 	for _, f := range base.All() {
@@ -293,23 +313,7 @@ func (p *product) fields(base *plan.Fields, st pathState, answers map[question]b
 	}
 	fields := plan.NewFields(nodes)
 	fields.Rest = restNode
-	p.checkDigests(fields, st)
 	return fields
-}
-
-// checkDigests refuses a path that finds all members of an object where some get
-// a digest beside them: it would find those too.
-func (p *product) checkDigests(fields *plan.Fields, st pathState) {
-	added := fields.Rest != nil && fields.Rest.Digest != nil
-	for _, f := range fields.All() {
-		added = added || f.Node != nil && f.Node.Digest != nil
-	}
-	for _, one := range st {
-		u := p.units[one.unit]
-		if added && u.kind == unitChange && one.segment+1 == len(u.path) && one.mode == arrived && u.path[one.segment].kind == byWildcard {
-			p.s.add(u.at.error("shape_error", "cannot be expressed: the path finds all members of an object, also the digests that another rule adds", ""))
-		}
-	}
 }
 
 // under is the pointer of what has no name of its own below pointer: "/**" where
@@ -348,18 +352,23 @@ func (p *product) change(node, base *plan.Node, changes pathState) {
 	} else if i > 0 {
 		steps = steps[:i+1]
 	}
-	switch base.Op {
-	case plan.Keep, plan.Any:
-	case plan.Run:
-		steps = slices.Concat(base.Steps, steps)
-	case plan.Object, plan.Array, plan.Choose:
-		// What is no object or array is null by now. What is one becomes null too,
-		// where Psoxy would abort.
-		steps = slices.Concat([]plan.Step{{Do: plan.StepNull}}, steps)
-	case plan.Link:
+	if base.Op == plan.Link {
 		p.s.add(p.units[changes[0].unit].at.error("shape_error", fmt.Sprintf("the path finds %q, which the base shape seals as a link", p.s.plan.Pointers[node.Pointer]), "a link can be dropped, nothing else"))
-	default:
-		steps = slices.Concat([]plan.Step{{Do: asSteps[base.Op], Match: base.Match}}, steps)
 	}
-	node.Op, node.Steps = plan.Run, steps
+	node.Op, node.Steps = plan.Run, slices.Concat(baseSteps(base), steps)
+}
+
+// baseSteps are what a base does to a scalar.
+func baseSteps(base *plan.Node) []plan.Step {
+	switch base.Op {
+	case plan.Run:
+		return base.Steps
+	case plan.Object, plan.Choose:
+		return []plan.Step{{Do: plan.StepObject}}
+	case plan.Array:
+		return []plan.Step{{Do: plan.StepArray}}
+	case plan.Pseudonym, plan.Reversible, plan.JSONPseudonym, plan.JSONPseudonymOriginal, plan.MatchReplace:
+		return []plan.Step{{Do: asSteps[base.Op], Match: base.Match}}
+	}
+	return nil
 }

@@ -73,11 +73,22 @@ func (st pathState) key() string {
 // question is asked of an object: what a test says of it, or whether it has all
 // of several names.
 type question struct {
+	// unit is the index of the unit that asks: what it sees depends on the units
+	// before it.
+	unit int
 	test pathTest
 	// all are the names, joined by "\x00"; empty if test is asked.
 	all string
 	// original: it is asked of the body as it came, not of what the base leaves.
 	original bool
+}
+
+// names are the members that a question is about.
+func (q question) names() []string {
+	if q.all == "" {
+		return []string{q.test.member}
+	}
+	return strings.Split(q.all, "\x00")
 }
 
 func joined(names []string) string { return strings.Join(names, "\x00") }
@@ -90,9 +101,9 @@ func (one arrival) question(units []pathUnit) (question, bool) {
 	}
 	switch next := u.path[one.segment]; {
 	case next.kind == byFilter:
-		return question{test: next.test, original: u.kind == unitDigest}, true
+		return question{unit: one.unit, test: next.test, original: u.kind == unitDigest}, true
 	case one.mode == scanning && len(next.names) > 1:
-		return question{all: joined(next.names), original: u.kind == unitDigest}, true
+		return question{unit: one.unit, all: joined(next.names), original: u.kind == unitDigest}, true
 	}
 	return question{}, false
 }

@@ -123,9 +123,11 @@ func cmpHint(first, second string) string {
 	return second
 }
 
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // escapePointer escapes a name for a JSON Pointer (RFC 6901 section 3).
 func escapePointer(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return pointerEscapes.Replace(name)
 }
 
 func sortedKeys(o ast.Object) []*ast.Term {

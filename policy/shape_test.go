@@ -22,7 +22,7 @@ var stepNames = map[plan.StepOp]string{
 	plan.StepHash: "hash", plan.StepTokenize: "tokenize", plan.StepTokenizeMatch: "tokenize-match", plan.StepMatch: "match", plan.StepPhrases: "phrases",
 	plan.StepRemove: "remove", plan.StepOnly: "only", plan.StepTokens: "tokens", plan.StepEmailHeader: "email-header", plan.StepEmailHeaderJSON: "email-header-json",
 	plan.StepHashIP: "hash-ip", plan.StepEncryptIP: "encrypt-ip", plan.StepJSON: "json-text", plan.StepDigest: "digest", plan.StepString: "string",
-	plan.StepInteger: "integer", plan.StepNumber: "number", plan.StepBoolean: "boolean", plan.StepNull: "null", plan.StepScalar: "scalar",
+	plan.StepInteger: "integer", plan.StepNumber: "number", plan.StepBoolean: "boolean", plan.StepNull: "null", plan.StepScalar: "scalar", plan.StepObject: "object", plan.StepArray: "array", plan.StepDropNull: "drop-null",
 }
 
 // graph writes a plan as one line for each node: pointer, operation, what else

@@ -141,11 +141,11 @@ func randomStep(rng *rand.Rand, t *tree) plan.Step {
 	case 5:
 		return plan.Step{Do: plan.StepMatch, Match: &smtp}
 	case 6, 7:
-		return plan.Step{Do: []plan.StepOp{plan.StepString, plan.StepInteger, plan.StepNumber, plan.StepBoolean, plan.StepNull, plan.StepScalar}[rng.IntN(6)]}
+		return plan.Step{Do: []plan.StepOp{plan.StepString, plan.StepInteger, plan.StepNumber, plan.StepBoolean, plan.StepNull, plan.StepScalar, plan.StepObject, plan.StepArray}[rng.IntN(8)]}
 	}
 	return plan.Step{Do: []plan.StepOp{plan.StepDrop, plan.StepPseudonym, plan.StepReversible, plan.StepJSONPseudonym, plan.StepJSONOriginal, plan.StepJSONReversible,
 		plan.StepJSONOriginalReversible, plan.StepHash, plan.StepTokenize, plan.StepDigest, plan.StepDigest, plan.StepEmailHeader,
-		plan.StepEmailHeaderJSON, plan.StepHashIP, plan.StepEncryptIP, plan.StepRefuse}[rng.IntN(16)]}
+		plan.StepEmailHeaderJSON, plan.StepHashIP, plan.StepEncryptIP, plan.StepRefuse, plan.StepDropNull}[rng.IntN(17)]}
 }
 
 // randomNew makes a node of the operations that go beyond one value at a time.

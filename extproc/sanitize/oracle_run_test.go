@@ -135,6 +135,11 @@ func (t *tree) editStep(s plan.Step) *tree {
 	switch s.Do {
 	case plan.StepDrop:
 		return nil
+	case plan.StepDropNull:
+		if t.kind == 'n' {
+			return nil
+		}
+		return t
 	case plan.StepPseudonym, plan.StepReversible, plan.StepJSONPseudonym, plan.StepJSONOriginal, plan.StepJSONReversible,
 		plan.StepJSONOriginalReversible, plan.StepHash, plan.StepMatch:
 		inJSON := s.Do >= plan.StepJSONPseudonym && s.Do <= plan.StepJSONOriginalReversible
@@ -244,6 +249,10 @@ func (t *tree) editStep(s plan.Step) *tree {
 		if fits = whole.IsInt64(); fits && isDouble {
 			return &tree{kind: '0', text: whole.String()}
 		}
+	case plan.StepObject:
+		fits = t.kind == '{'
+	case plan.StepArray:
+		fits = t.kind == '['
 	case plan.StepScalar:
 		if whole, ok := new(big.Int).SetString(t.text, 10); t.kind == '0' && ok && !whole.IsInt64() {
 			panic(refusal{})

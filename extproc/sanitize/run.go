@@ -81,6 +81,11 @@ func (r *Rewriter) step(s *plan.Step, v *small) outcome {
 	switch s.Do {
 	case plan.StepDrop:
 		return gone
+	case plan.StepDropNull:
+		if v.kind == 'n' {
+			return gone
+		}
+		return goOn
 	case plan.StepPseudonym, plan.StepReversible, plan.StepJSONPseudonym, plan.StepJSONOriginal,
 		plan.StepJSONReversible, plan.StepJSONOriginalReversible, plan.StepHash:
 		return r.stepToken(s.Do, v)
@@ -119,7 +124,8 @@ func (r *Rewriter) step(s *plan.Step, v *small) outcome {
 			r.become(v, d.append(r.room(v)))
 		}
 		return goOn
-	case plan.StepString, plan.StepInteger, plan.StepNumber, plan.StepBoolean, plan.StepNull, plan.StepScalar:
+	case plan.StepString, plan.StepInteger, plan.StepNumber, plan.StepBoolean, plan.StepNull, plan.StepScalar,
+		plan.StepObject, plan.StepArray:
 		return r.stepType(s.Do, v)
 	}
 	return refuse

@@ -27,6 +27,9 @@ var stepKinds = []struct {
 	want []string
 }{
 	{"drop", nDo(plan.StepDrop), []string{``, ``, ``, ``, ``, ``, ``, ``, ``, ``, ``}},
+	{"drop null", nRun(plan.Step{Do: plan.StepString}, plan.Step{Do: plan.StepDropNull}), []string{``, `""`, "\"\u3000 \\t\"", ``, ``, ``, ``, ``, ``, ``, ``}},
+	{"object", nDo(plan.StepObject), []string{`null`, `null`, `null`, `null`, `null`, `null`, `null`, `null`, `null`, `null`, ``}},
+	{"array, its null dropped", nRun(plan.Step{Do: plan.StepArray}, plan.Step{Do: plan.StepDropNull}, plan.Step{Do: plan.StepTokenize}), []string{``, ``, ``, ``, ``, ``, ``, ``, ``, `null`, ``}},
 	{"refuse", nDo(plan.StepRefuse), strings.Fields(strings.Repeat(isRefused+" ", 11))},
 	{"no steps", nRun(), strings.Fields(strings.Repeat(isRefused+" ", 11))},
 	{"unknown step", nDo(200), strings.Fields(strings.Repeat(isRefused+" ", 11))},

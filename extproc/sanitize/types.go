@@ -27,6 +27,10 @@ func (r *Rewriter) stepType(do plan.StepOp, v *small) outcome {
 		fits = v.kind == 'n' || v.kind == '0' && finite(v.text)
 	case plan.StepInteger:
 		fits = v.kind == 'n' || v.kind == '0' && r.cut64(v)
+	case plan.StepObject:
+		fits = v.kind == 'n' || v.kind == '{'
+	case plan.StepArray:
+		fits = v.kind == 'n' || v.kind == '['
 	case plan.StepScalar:
 		if v.kind == '0' && !isDouble(v.text) && !fits64(v.text) {
 			return refuse

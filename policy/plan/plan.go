@@ -193,6 +193,13 @@ const (
 	StepBoolean
 	StepNull
 	StepScalar
+	// StepObject and StepArray are the types of objects and arrays: what is none
+	// becomes null. One goes on to the next step, and is dropped after the last.
+	StepObject
+	StepArray
+	// StepDropNull removes null, as Compact does where an element is null before
+	// later steps make something of it.
+	StepDropNull
 )
 
 // Step is one step of Run.
