@@ -36,7 +36,7 @@ func (d *difference) compare(t *testing.T, id, at string, ours, psoxys any) {
 			switch {
 			case !ok:
 				t.Errorf("%s: %s is here only", id, member(at, name))
-			case strings.HasSuffix(name, "Link"):
+			case sealedLink(value):
 				d.missing[member(at, name)] = true
 			default:
 				d.compare(t, id, member(at, name), value, their)
@@ -71,6 +71,11 @@ func sealed(ours, psoxys any) bool {
 	token, ok := ours.(string)
 	value, isString := psoxys.(string)
 	return ok && isString && value != "" && token == string(testCodec.AppendReversible(nil, []byte(value)))
+}
+
+func sealedLink(value any) bool {
+	link, _ := value.(string)
+	return strings.Contains(link, "token=gv~")
 }
 
 var directoryExtension = regexp.MustCompile(`^extension_[0-9a-f]{32}_`)

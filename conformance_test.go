@@ -59,6 +59,7 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 64<<20)
 	documents, sanitized := map[string]int{}, map[string]int{}
+	served, refusedByBoth, refusedHere := 0, 0, 0
 	for lines.Scan() {
 		var d struct {
 			ID, Variant, Method, URL string
@@ -73,6 +74,7 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 		}
 		gateway, ok := gateways[d.Variant]
 		if !ok {
+			t.Errorf("no connector stands for %s", d.Variant)
 			continue
 		}
 		documents[d.Variant]++
@@ -92,15 +94,20 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 			t.Errorf("%s: served, but Psoxy refuses it", d.ID)
 		case result.outcome == extproc.OutcomeSanitized:
 			sanitized[psoxyVariants[d.Variant].connector]++
+			served++
 			differs.served[template] = true
 			differs.compare(t, d.ID, "", decodeJSON(t, out), decodeJSON(t, d.Psoxy.Body))
 		case d.Psoxy.Allowed:
+			refusedHere++
 			differs.refused[template] = true
+		default:
+			refusedByBoth++
 		}
 	}
 	if err := lines.Err(); err != nil {
 		t.Error(err)
 	}
+	t.Logf("%d documents: %d sanitized and compared, %d refused as by Psoxy, %d refused here only", served+refusedByBoth+refusedHere, served, refusedByBoth, refusedHere)
 	for variant, v := range psoxyVariants {
 		if documents[variant] == 0 || sanitized[v.connector] == 0 {
 			t.Errorf("%s: %d documents, %d of %s sanitized", variant, documents[variant], sanitized[v.connector], v.connector)
