@@ -244,3 +244,35 @@ func TestImportWritesAllOrNothing(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// Imported rules take bodies of several JSON texts, and so does --jsonl.
+func TestSanitizeLinesWithSeveralTexts(t *testing.T) {
+	dir := t.TempDir()
+	rules := filepath.Join(dir, "several.yaml")
+	if err := os.WriteFile(rules, []byte("endpoints: [{pathTemplate: /a, transforms: [{method: redact, jsonPaths: [$..x]}]}]"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "policy")
+	if code := execute(t.Context(), []string{"policy", "import", "psoxy", rules, "--out", out}); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	snapshot, err := policy.Load(t.Context(), policy.Config{Paths: []string{out}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := `{"id":1,"method":"GET","url":"/a","text":"{\"x\":1} {\"y\":2}"}
+{"id":2,"method":"GET","url":"/a","text":""}
+{"id":3,"method":"GET","url":"/a","body":{"x":1,"z":3}}
+`
+	want := `{"id":1,"outcome":"sanitized","reasons":[],"text":"{}\n{\"y\":2}"}
+{"id":2,"outcome":"sanitized","reasons":[]}
+{"id":3,"outcome":"sanitized","reasons":[],"body":{"z":3}}
+`
+	var got strings.Builder
+	if err := sanitizeLines(t.Context(), importGateway(t, snapshot), strings.NewReader(in), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != want {
+		t.Errorf("got %s\nwant %s", got.String(), want)
+	}
+}

@@ -40,7 +40,8 @@ Salt and key come from GRAPHVEIL_SALT and GRAPHVEIL_KEY, or from --config.
 With --jsonl, each line of standard input is one exchange,
   {"id": any, "method": "GET", "url": "…", "status": 200, "body": JSON}
 (or "text": "the body as a string"), and each line of output its result, in order:
-  {"id": any, "outcome": "sanitized|denied|refused", "reasons": […], "body": JSON}`,
+  {"id": any, "outcome": "sanitized|denied|refused", "reasons": […], "body": JSON}
+(or "text", where the body is not one JSON text but several).`,
 		Example: `  export GRAPHVEIL_SALT=salt GRAPHVEIL_KEY=secret
   graphveil sanitize --set ids=clear --request 'GET /v1.0/users/42/mailboxSettings' < settings.json
   graphveil sanitize --policy ./my-policy --policy builtin --request 'GET /v1.0/users' < users.json`,
@@ -231,6 +232,10 @@ func sanitizeLine(ctx context.Context, g *extproc.Gateway, line []byte, out *buf
 		in.body = []byte(*in.Text)
 	}
 	body, result := sanitizeOne(ctx, g, in)
+	var text string
+	if !json.Valid(body) { // imported rules take several JSON texts
+		body, text = nil, string(body)
+	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false) // strings stay byte for byte
 	return encoder.Encode(struct {
@@ -238,5 +243,6 @@ func sanitizeLine(ctx context.Context, g *extproc.Gateway, line []byte, out *buf
 		Outcome string          `json:"outcome"`
 		Reasons []string        `json:"reasons"`
 		Body    json.RawMessage `json:"body,omitempty"`
-	}{in.ID, result.outcome, append([]string{}, result.reasons...), body})
+		Text    string          `json:"text,omitempty"`
+	}{in.ID, result.outcome, append([]string{}, result.reasons...), body, text})
 }
