@@ -50,7 +50,7 @@ func forbidden(code, message string) problem {
 }
 
 // The application roles that open each resource, least privileged first.
-// Source: the permissions reference of Microsoft Graph v1.0.
+// Source: the permissions reference of Microsoft Graph v1.0; TestRolesAreTheDocumented compares.
 var (
 	readUsers     = []string{"User.ReadBasic.All", "User.Read.All", "Directory.Read.All"}
 	readAllUsers  = []string{"User.Read.All", "Directory.Read.All"}
@@ -61,7 +61,7 @@ var (
 	readTeams     = []string{"Team.ReadBasic.All", "TeamSettings.Read.All"}
 	readChannels  = []string{"Channel.ReadBasic.All", "ChannelSettings.Read.All"}
 	readPosts     = []string{"ChannelMessage.Read.All", "ChannelMessage.Read.Group", "Group.Read.All"}
-	readChats     = []string{"Chat.ReadBasic.All", "Chat.Read.All"}
+	readChats     = []string{"Chat.ReadBasic.All"}
 	readChat      = []string{"ChatMessage.Read.Chat", "Chat.Read.All"}
 	readCalls     = []string{"CallRecords.Read.All"}
 	readCallLogs  = []string{"CallRecord-PstnCalls.Read.All", "CallRecords.Read.All"}
