@@ -1,8 +1,10 @@
 package sanitize
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -98,18 +100,9 @@ func run(r *Rewriter, out []byte, p page, tokens Tokens, size int) ([]byte, erro
 	return r.Finish(out)
 }
 
-// Steady state: nothing is allocated, at any chunking.
-func TestNoAllocations(t *testing.T) {
-	all := pages()
-	// All that can be done with a value, also with escapes and unknown names. (Only
-	// hashing a number beyond the doubles makes strconv allocate its error.)
-	every := page{
-		body: []byte(`{"k":["a\u00e9",1.5,true],"h":["\u0061",2.50,-0.00012e-7,12345678901234567890.5],"b":["x\n"],"j":["x","\""],"o":[7],"l":["https:\/\/graph.example/x"],` +
-			`"m":["SMTP:\u0061"],"d":{"x":{"y":1,"z":2},"\u0078y":[]},"unknown":{"a":1},"\u0075n2":0,"Dr. No":5,"z":null}`),
-		plan: newPlan(nObject(fields{"k": nArray(nKeep()), "h": nArray(nHash()), "b": nArray(nBack()), "j": nArray(nJSON()), "o": nArray(nOriginal()),
-			"l": nArray(nLink()), "m": nArray(nMatch(smtp)), "d": nDrop(), "z": nObject(nil)})),
-	}
-	all["every operation"] = every
+// shapes are small bodies with plans of all that goes beyond a value at a time.
+func shapes() map[string]page {
+	all := map[string]page{}
 	// The shapes of connectors: phrases, steps, digests, open objects, and a choice
 	// of shape by what comes first, last or not at all.
 	event := nSelect("@odata.type", cases{"event": nObject(fields{"subject": nDigest(nPhrases("Focus Time", "prep", "1:1")), "id": nDo(plan.StepTokenize),
@@ -129,6 +122,22 @@ func TestNoAllocations(t *testing.T) {
 	psoxy := newPlan(nAny())
 	psoxy.Psoxy = true
 	all["psoxy"] = page{body: []byte(`{"a":[1.10,-0,"\ud83d x","y"]} {"b":null}`), plan: psoxy}
+	return all
+}
+
+// Steady state: nothing is allocated, at any chunking.
+func TestNoAllocations(t *testing.T) {
+	all := pages()
+	// All that can be done with a value, also with escapes and unknown names. (Only
+	// hashing a number beyond the doubles makes strconv allocate its error.)
+	every := page{
+		body: []byte(`{"k":["a\u00e9",1.5,true],"h":["\u0061",2.50,-0.00012e-7,12345678901234567890.5],"b":["x\n"],"j":["x","\""],"o":[7],"l":["https:\/\/graph.example/x"],` +
+			`"m":["SMTP:\u0061"],"d":{"x":{"y":1,"z":2},"\u0078y":[]},"unknown":{"a":1},"\u0075n2":0,"Dr. No":5,"z":null}`),
+		plan: newPlan(nObject(fields{"k": nArray(nKeep()), "h": nArray(nHash()), "b": nArray(nBack()), "j": nArray(nJSON()), "o": nArray(nOriginal()),
+			"l": nArray(nLink()), "m": nArray(nMatch(smtp)), "d": nDrop(), "z": nObject(nil)})),
+	}
+	all["every operation"] = every
+	maps.Copy(all, shapes())
 	for name, p := range all {
 		for _, size := range []int{1 << 30, 16 << 10, 100, 1} {
 			r := New(Limits{})
@@ -168,6 +177,27 @@ func BenchmarkRewriter(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkShapes runs the bodies of shapes, many times over.
+func BenchmarkShapes(b *testing.B) {
+	for name, p := range shapes() {
+		b.Run(name, func(b *testing.B) {
+			// A sequence of texts is what only Psoxy reads.
+			p := page{bytes.Repeat(append(p.body, ' '), 100), &plan.Plan{Root: p.plan.Root, Psoxy: true}}
+			r := New(Limits{})
+			tokens := &fakeTokens{}
+			var out []byte
+			b.SetBytes(int64(len(p.body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				var err error
+				if out, err = run(r, out[:0], p, tokens, 16<<10); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -107,9 +107,9 @@ func (d *digest) append(dst []byte) []byte {
 }
 
 // addDigest adds the digest of the string that just ended to its object.
-func (r *Rewriter) addDigest(d *plan.Digest) {
+func (r *Rewriter) addDigest(d *plan.Digest) error {
 	if d.Inner != nil && r.digest.units > 0 && !r.innerOK {
-		return
+		return nil
 	}
 	f := r.top()
 	if r.nameFrom >= 0 {
@@ -123,11 +123,15 @@ func (r *Rewriter) addDigest(d *plan.Digest) {
 	r.digests = append(r.digests, `:textDigest":`...)
 	if d.Inner == nil || r.digest.units == 0 {
 		r.digests = r.digest.append(r.digests)
-		return
+	} else {
+		r.digests = append(r.digests, '"')
+		r.digests = appendEscaped(r.digests, r.inner)
+		r.digests = append(r.digests, '"')
 	}
-	r.digests = append(r.digests, '"')
-	r.digests = appendEscaped(r.digests, r.inner)
-	r.digests = append(r.digests, '"')
+	if len(r.digests) > r.limits.Hold {
+		return r.failAt(CodeLimit, r.token.at)
+	}
+	return nil
 }
 
 // seePlus notes a member name that begins with "+".

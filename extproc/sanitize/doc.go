@@ -25,12 +25,14 @@
 //   - wire: scan_string.go and scan_number.go find the ends of tokens and know
 //     nothing of plans; number.go, blank.go and escape.go convert text.
 //   - state: frame.go and names.go hold what is open, output.go what goes out.
-//   - use: rewrite.go walks the grammar, rewrite_token.go carries a token over
-//     chunks, rewrite_value.go carries out the plan; run.go puts a value through
-//     steps, which are in phrases.go, patterns.go and types.go; digest.go counts
-//     words; choose.go holds an object until its shape is known; embedded.go
-//     reads what is inside of a value with a Rewriter of its own, and lenient.go
-//     makes JSON of what is almost JSON; psoxy.go is what Plan.Psoxy asks for.
+//   - use: rewrite.go begins and ends a body, walk.go follows the grammar,
+//     rewrite_token.go carries a token over chunks, rewrite_value.go and
+//     rewrite_scalar.go carry out the plan.
+//   - operations: run.go puts a value through steps, which are in match.go,
+//     phrases.go, patterns.go and types.go; digest.go counts words; choose.go holds
+//     an object until its shape is known; embedded.go reads what is inside of a
+//     value with a Rewriter of its own, lenient.go makes JSON of what is almost
+//     JSON; psoxy.go is what Plan.Psoxy asks for.
 //
 // # What jsonparser does here
 //

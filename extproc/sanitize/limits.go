@@ -35,7 +35,8 @@ type Limits struct {
 	String int
 	// Hold is the length in bytes of what must be held before it is decided: an
 	// object up to the member that chooses its shape, or all of it if there is
-	// none, and a string that is read as JSON. With Plan.Psoxy it is also the
+	// none, a string that is read as JSON, and what steps make of one string or
+	// digests of one object and those around it. With Plan.Psoxy it is also the
 	// limit of every other string that is not dropped, in place of String.
 	Hold int
 	// Body is the length of the whole body in bytes.

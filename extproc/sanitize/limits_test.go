@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/graphveil/graphveil/policy/plan"
 )
 
 func TestLimits(t *testing.T) {
@@ -131,5 +133,45 @@ func TestMemoryIsBounded(t *testing.T) {
 		if n > 2*DefaultString {
 			t.Errorf("%s holds %d bytes", name, n)
 		}
+	}
+}
+
+// So is what it holds for a choice, a step, or the end of an object.
+func TestHoldIsBounded(t *testing.T) {
+	limits := Limits{Hold: 1000}
+	for _, tt := range []struct {
+		name string
+		node *plan.Node
+		in   string
+		want Error
+	}{
+		{"tokens in a string", nPatterns(plan.StepTokenizeMatch, `(a)a*`), `"` + strings.Repeat("a", 300) + `"`, Error{CodeLimit, "/v", 5}},
+		{"tokens in JSON", nInJSON(nArray(nHash())), `"[` + strings.Repeat("1,", 100) + `1]"`, Error{CodeLimit, "/v", 5}},
+		{"JSON", nInJSON(nAny()), `"` + strings.Repeat("1", 1001) + `"`, Error{CodeLimit, "/v", 5}},
+		{"digests", nOpen(nil, nDigest(nDrop())), `{"` + strings.Repeat("n", 500) + `":"","` + strings.Repeat("m", 500) + `":""}`, Error{CodeLimit, "/v/*", 1015}},
+	} {
+		p := newPlan(nObject(fields{"v": tt.node}))
+		body := []byte(`{"v":` + tt.in + `}`)
+		r := New(limits)
+		d := deliver(t, r, p, body)
+		if d.err == nil || *d.err != tt.want {
+			t.Errorf("%s: got %.100q, %v, want %v", tt.name, d.out, d.err, &tt.want)
+			continue
+		}
+		checkSplits(t, r, p, body, d)
+		if d := deliver(t, New(Limits{}), p, body); d.err != nil {
+			t.Errorf("%s: with default limits: %v", tt.name, d.err)
+		}
+	}
+	// What was held for one body is not held on to for the next.
+	r := New(Limits{})
+	p := newPlan(nSelect("t", cases{"a": nAny()}, nil))
+	body := []byte(`{"x":"` + strings.Repeat("x", DefaultHold/2) + `","t":"a"}`)
+	if d := deliver(t, r, p, body, every(len(body), 16<<10)...); d.err != nil || d.out != string(body) {
+		t.Fatalf("a large object: %v", d.err)
+	}
+	r.Reset(p, &fakeTokens{})
+	if n := cap(r.hold.buf) + cap(r.hold.spare); n > 2*keepBuffer {
+		t.Errorf("a Rewriter that is reset holds %d bytes", n)
 	}
 }

@@ -145,6 +145,16 @@ func TestMalformed(t *testing.T) {
 				t.Errorf("dropped, it is refused with %v, want %v", d.err, &m.want)
 			}
 			checkSplits(t, r, p, m.body, d)
+
+			// So is what is held before it is decided, and what is open.
+			for _, root := range []*plan.Node{nSelect("never", nil, malformedPlan(m.body).Root), nIfFound(nDrop(), nil, malformedPlan(m.body).Root), nAny()} {
+				p = newPlan(root)
+				d = deliver(t, r, p, m.body)
+				if (!stringLimit || root.Op == plan.Choose) && (d.err == nil || d.err.Code != m.want.Code || d.err.Offset != m.want.Offset) {
+					t.Errorf("held or open, it is refused with %v, want %v", d.err, &m.want)
+				}
+				checkSplits(t, r, p, m.body, d)
+			}
 		})
 	}
 }

@@ -139,6 +139,10 @@ func (r *Rewriter) stepTokenizeMatch(s *plan.Step, v *small) outcome {
 		dst = append(dst, rest[:i]...)
 		dst = append(dst, r.made...)
 		rest = rest[i+len(part):]
+		if len(dst) > r.limits.Hold {
+			r.pipe[v.side] = dst
+			return tooLong
+		}
 	}
 	r.become(v, append(dst, rest...))
 	v.hidden = true

@@ -91,11 +91,11 @@ func (r *Rewriter) beginString(b []byte, i int) (int, error) {
 		default:
 			err = r.decideString(b[i:end+1], escaped)
 		}
+		if t.digest && err == nil {
+			err = r.addDigest(r.node.Digest)
+		}
 		if err != nil {
 			return i, err
-		}
-		if t.digest {
-			r.addDigest(r.node.Digest)
 		}
 		return end + 1, r.done(end + 1)
 	case why != scanMore:
@@ -267,11 +267,11 @@ func (r *Rewriter) resumeString(b []byte) (int, error) {
 			t.held = append(t.held, b[i:end+1]...)
 			err = r.decideString(t.held, escaped)
 		}
+		if t.digest && err == nil {
+			err = r.addDigest(r.node.Digest)
+		}
 		if err != nil {
 			return 0, err
-		}
-		if t.digest {
-			r.addDigest(r.node.Digest)
 		}
 		return end + 1, r.done(end + 1)
 	}

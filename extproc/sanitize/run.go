@@ -27,9 +27,10 @@ type small struct {
 type outcome uint8
 
 const (
-	goOn   outcome = iota // there is a value
-	gone                  // it is dropped
-	refuse                // the body must be refused
+	goOn    outcome = iota // there is a value
+	gone                   // it is dropped
+	refuse                 // the body must be refused
+	tooLong                // so it must, because the value grew beyond Limits.Hold
 )
 
 // room returns an empty buffer that does not hold the text of v.
@@ -71,6 +72,9 @@ func (r *Rewriter) run(steps []plan.Step, v *small) outcome {
 	for i := range steps {
 		if o := r.step(&steps[i], v); o != goOn {
 			return o
+		}
+		if len(v.text) > r.limits.Hold {
+			return tooLong
 		}
 	}
 	return goOn
@@ -242,6 +246,8 @@ func (r *Rewriter) ran(n *plan.Node, v *small, raw []byte, at int64) error {
 		return nil
 	case refuse:
 		return r.failAt(CodeMistyped, at)
+	case tooLong:
+		return r.failAt(CodeLimit, at)
 	}
 	r.emit(n, v, raw)
 	return nil
