@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/graphveil/graphveil/policy"
-	"github.com/graphveil/graphveil/policy/plan"
 )
 
 func newPolicyExplain() *cobra.Command {
@@ -101,7 +100,7 @@ func writeExplanation(w io.Writer, e *policy.Explanation) {
 		fmt.Fprintf(w, "forwards  ?%s\n", e.Decision.Query)
 	}
 	fmt.Fprintln(w, "response")
-	writeNode(w, e.Decision.Plan, e.Decision.Plan.Root)
+	writePlan(w, e.Decision.Plan)
 }
 
 func describeParam(p policy.Param) string {
@@ -109,25 +108,4 @@ func describeParam(p policy.Param) string {
 		return p.Name + ", a token that is revealed on the way upstream"
 	}
 	return fmt.Sprintf("%s = %q", p.Name, p.Value)
-}
-
-var operationNames = map[plan.Op]string{
-	plan.Drop: "dropped", plan.Keep: "kept", plan.Pseudonym: "pseudonym", plan.Reversible: "reversible pseudonym",
-	plan.JSONPseudonym: "pseudonym in JSON form", plan.JSONPseudonymOriginal: "pseudonym in JSON form, with the original",
-	plan.MatchReplace: "pseudonyms in what matches", plan.Link: "sealed link",
-}
-
-// writeNode lists the leaves of a plan, by JSON Pointer.
-func writeNode(w io.Writer, p *plan.Plan, n *plan.Node) {
-	switch {
-	case n == nil:
-	case n.Op == plan.Object:
-		for _, f := range n.Object.All() {
-			writeNode(w, p, f.Node)
-		}
-	case n.Op == plan.Array:
-		writeNode(w, p, n.Items)
-	default:
-		fmt.Fprintf(w, "  %-60s %s\n", p.Pointers[n.Pointer], operationNames[n.Op])
-	}
 }
