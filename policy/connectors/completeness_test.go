@@ -13,9 +13,9 @@ import (
 // responses side by side, for every endpoint of every connector and every set of
 // options. Each property must be named in the shape, derived types' and those that
 // an allowed $expand brings too, and nothing else may leave; what is kept must be
-// harmless or on the list in in-clear.md.
+// harmless or on the list in in-clear.md, and every line there must be needed.
 func TestEveryPropertyIsDecided(t *testing.T) {
-	c := completeness{schema: readSchema(t), clear: readInClear(t), values: optionValues(t)}
+	c := completeness{schema: readSchema(t), clear: readInClear(t), used: map[string]bool{}, values: optionValues(t)}
 	for _, c.options = range optionSets(t) {
 		seen := 0
 		for connector, endpoints := range evaluateEndpoints(t, c.options) {
@@ -31,6 +31,11 @@ func TestEveryPropertyIsDecided(t *testing.T) {
 	}
 	for _, problem := range c.problems {
 		t.Error(problem)
+	}
+	for property := range c.clear {
+		if !c.used[property] {
+			t.Errorf("in-clear.md lists %s, which nothing keeps in clear", property)
+		}
 	}
 }
 
@@ -77,7 +82,7 @@ func TestUndecidedIsFound(t *testing.T) {
 		"scalar":              {interactions, item("m365_copilot", "beta_interactions"), "body", keep, "body is an object, and keep is no operation for one"},
 		"anything":            {interactions, item("m365_copilot", "beta_interactions"), "id", map[string]any{"$op": "any"}, `id: "any" is no operation`},
 	} {
-		c := completeness{schema: schema, clear: clear, values: values, at: name}
+		c := completeness{schema: schema, clear: clear, used: map[string]bool{}, values: values, at: name}
 		before, had := test.shape[test.member]
 		delete(test.shape, test.member)
 		if test.decision != nil {
@@ -137,6 +142,8 @@ func evaluateEndpoints(t *testing.T, options map[string]any) map[string]map[stri
 type completeness struct {
 	schema *schema
 	clear  map[string]string
+	// used are the lines of clear that something needs.
+	used map[string]bool
 	// values are what each option may be, options what they are now.
 	values  map[string][]string
 	options map[string]any
@@ -306,6 +313,9 @@ func (c *completeness) property(p property, member string, shape any, path strin
 		shape = shape.(map[string]any)["then"]
 		name = operation(shape)
 	}
+	if original, _ := shape.(map[string]any)["original"].(bool); original {
+		name = "keep"
+	}
 	switch name {
 	case "drop", "pseudonym", "reversible", "json_pseudonym", "match", "tokenize", "hash", "phrases":
 	case "keep", "without", "only", "tokens":
@@ -321,6 +331,7 @@ func (c *completeness) inClear(p property, member, path string) {
 		return
 	}
 	option, listed := c.clear[p.owner+"."+member]
+	c.used[p.owner+"."+member] = true
 	switch {
 	case !listed:
 		c.problem("%v %s: %s (%s.%s, %s) is kept in clear", c.options, c.at, path, p.owner, member, p.PII)
