@@ -65,6 +65,7 @@ func TestImportFollowsTheSpecification(t *testing.T) {
 		{"nothing about items", schema(`{type: array}`), `{"v":[1]}`, ""},
 		{"no properties", schema(`{type: object}`), `{"v":{"a":1}}`, `{"v":{}}`},
 		{"no type", schema(`{properties: {k: {}}}`), `{"v":"a","w":1}`, `{"v":"a"}`},
+		{"the definitions themselves", schema(`{$ref: "#"}`), `{"v":{"a":1}}`, `{"v":null}`},
 		{"format and title", schema(`{type: string, format: email, title: a}`), `{"v":"x"}`, `{"v":"x"}`},
 		{"order of the input", `responseSchema: {type: object, properties: {a: {type: string}, b: {type: number}}}`, `{"b":1.50,"c":0,"a":"x"}`, `{"b":1.5,"a":"x"}`},
 		{"schema, then transforms", schema(`{type: object, properties: {mail: {type: string}}}`) + "\n    " + pseudonymize("$..mail"), `{"v":{"mail":"a@b.co","x":1},"mail":"c"}`, `{"v":{"mail":"t~` + ab + `@b.co"}}`},

@@ -85,8 +85,13 @@ func object(members []string) string {
 	return "{\n" + strings.Join(members, ",\n") + ",\n}"
 }
 
-// reference follows #/definitions/NAME.
+// reference follows #/definitions/NAME. The reference # alone is to what holds the
+// definitions, a schema without a type.
 func (s *shapes) reference(ref word, links []string) string {
+	if ref.text == "#" {
+		s.warn(ref.line, "the reference # is to the definitions, not to the schema that it stands in: it keeps scalars of any type")
+		return `shape.typed("scalar")`
+	}
 	name, ok := strings.CutPrefix(ref.text, "#/definitions/")
 	if !ok || strings.Contains(name, "/") {
 		s.refuse(ref.line, "the reference %q cannot be imported; references are #/definitions/NAME", ref.text)
