@@ -228,6 +228,8 @@ func TestDenyPaths(t *testing.T) {
 		try("/v1.0/users/"+token+"/MailboxSettings", "200", user+"/mailboxSettings"),
 		try(group+"/members/microsoft.graph.user", "200", group+"/members/microsoft.graph.user"),
 		try(group+"/members/Microsoft.Graph.USER", "200", group+"/members/microsoft.graph.user"),
+		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/delta", "200", sent+"/delta"),
+		try("/v1.0/users/"+token+"/mailFolders/sentitems/messages/Microsoft.Graph.DELTA()", "200", sent+"/delta"),
 
 		// Ids: only tokens that were made here, byte for byte.
 		try("/v1.0/users/"+id, "403 id_not_pseudonymous", ""),
@@ -271,7 +273,13 @@ func TestDenyPaths(t *testing.T) {
 		try("/v1.0/users/"+token+"/messages/"+message+"/attachments", path, ""),
 		try("/v1.0/users/"+token+"/mailFolders/Inbox/messages", path, ""),
 		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/$count", path, ""),
-		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/delta", path, ""),
+		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/delta(token='x')", path, ""),
+		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/delta(1)", path, ""),
+		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/example.delta()", path, ""),
+		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages()/delta", path, ""),
+		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/delta%28%29", ambiguous, ""),
+		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/delta()x", ambiguous, ""),
+		try("/v1.0/users/"+token+"/mailFolders/SentItems/messages/delta(a=1,A=2)", ambiguous, ""),
 		try("/v1.0/$batch", path, ""),
 		try("/v1.0/%24batch", path, ""),
 		try("/v1.0/$metadata", path, ""),
