@@ -3,7 +3,6 @@ package graph
 import (
 	"cmp"
 	"net/http"
-	"strings"
 )
 
 // A delta query answers the whole collection page by page, and then a link to what will have changed. The tenant never changes, so
@@ -58,17 +57,18 @@ func (s *Server) delta(a *answer, q *query, l *listing) *problem {
 	if token == "" && l.target.service == drives { // which has nothing yet, but a link (graph-facts: "Pages may be empty")
 		page, next = nil, 0
 	}
+	value = round<<roundBits | uint64(max(next, 0))
 	switch {
 	case next < 0:
 		s.write(a, q, l, start, page, "@odata.deltaLink", url+"?"+tokenQuery(q, name, s.token(&tail, q, (round+1)<<roundBits)))
-	case name == "token": // as the key of a function
-		link := url + "(token='" + s.token(&tail, q, round<<roundBits|uint64(next)) + "')"
-		if rest := tokenQuery(q, "", ""); rest != "=" {
-			link += "?" + strings.TrimSuffix(rest, "&=")
+	case l.target.service == drives: // as the parameter of the function
+		url += "(token='" + s.token(&tail, q, value) + "')"
+		if others := q.others(); others != "" {
+			url += "?" + others
 		}
-		s.write(a, q, l, start, page, "@odata.nextLink", link)
+		s.write(a, q, l, start, page, "@odata.nextLink", url)
 	default:
-		s.write(a, q, l, start, page, "@odata.nextLink", url+"?"+tokenQuery(q, "$skiptoken", s.token(&tail, q, round<<roundBits|uint64(next))))
+		s.write(a, q, l, start, page, "@odata.nextLink", url+"?"+tokenQuery(q, "$skiptoken", s.token(&tail, q, value)))
 	}
 	return nil
 }

@@ -59,6 +59,11 @@ func TestChanges(t *testing.T) {
 			}
 		})
 	}
+	for _, option := range []string{"$top=5", "$orderby=displayName", "$expand=members"} {
+		if r := s.get("/v1.0/groups/delta?" + option); r.StatusCode != 400 {
+			t.Errorf("delta with %s: status %d", option, r.StatusCode)
+		}
+	}
 	groups := values(t, s.object("/v1.0/groups/delta?$select=displayName,members"))
 	if members, _ := groups[0]["members@delta"].([]any); len(members) != 20 || len(groups[0]) != 2 {
 		t.Errorf("a group of delta has %v", names(groups[0]))

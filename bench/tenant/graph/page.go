@@ -172,15 +172,24 @@ func (s *Server) metadata(r *http.Request) string {
 // here is the requested URL without the query, as links repeat it.
 func (s *Server) here(r *http.Request) string { return s.origin(r) + r.URL.EscapedPath() }
 
-// tokenQuery repeats the options as they came, and ends in a token under this name.
-func tokenQuery(q *query, name, token string) string {
-	var b strings.Builder
+// others are the options as they came, without tokens.
+func (q *query) others() string {
+	var kept []string
 	for _, o := range q.options {
 		if o.name != "skiptoken" && o.name != "deltatoken" && o.name != "token" {
-			b.WriteString(o.raw + "&")
+			kept = append(kept, o.raw)
 		}
 	}
-	return b.String() + name + "=" + token
+	return strings.Join(kept, "&")
+}
+
+// tokenQuery repeats the options, and ends in a token under this name.
+func tokenQuery(q *query, name, token string) string {
+	others := q.others()
+	if others != "" {
+		others += "&"
+	}
+	return others + name + "=" + token
 }
 
 // skipQuery repeats the options with an escaped "$", and always says $top, where the service takes it, and $skip.

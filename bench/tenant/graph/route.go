@@ -24,11 +24,11 @@ type endpoint struct {
 // endpoints are all that is served. Of two that match, the first counts.
 var endpoints = []endpoint{
 	{path: "users", service: directory, opens: readUsers, serve: (*Server).listUsers},
-	{path: "users/delta()", service: directory, opens: readAllUsers, serve: (*Server).listUserChanges, also: deltaToken},
+	{path: "users/delta()", service: directoryDelta, opens: readAllUsers, serve: (*Server).listUserChanges, also: deltaToken},
 	{path: "users/$count", service: directory, single: true, opens: readUsers, serve: (*Server).countUsers, also: filterOnly},
 	{path: "users/*", service: directory, single: true, opens: readUsers, serve: (*Server).getUser},
 	{path: "groups", service: directory, opens: readGroups, serve: (*Server).listGroups},
-	{path: "groups/delta()", service: directory, opens: readGroups, serve: (*Server).listGroupChanges, also: deltaToken},
+	{path: "groups/delta()", service: directoryDelta, opens: readGroups, serve: (*Server).listGroupChanges, also: deltaToken},
 	{path: "groups/$count", service: directory, single: true, opens: readGroups, serve: (*Server).countGroups, also: filterOnly},
 	{path: "groups/*", service: directory, single: true, opens: readGroups, serve: (*Server).getGroup},
 	{path: "groups/*/members", service: directory, opens: readMembers, serve: (*Server).listMembers},

@@ -23,6 +23,9 @@ var (
 	directory = &service{page: 100, maxPage: 999, options: []string{"top", "count", "filter", "orderby", "skiptoken"},
 		refusal:   forbidden("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
 		tokenHead: "DSpt\x02\x00\x01\x00\x00\x00", badToken: "Directory_ExpiredPageToken"}
+	// directoryDelta takes neither $top nor $orderby (graph-facts: "user/group delta").
+	directoryDelta = &service{page: 100, maxPage: 999, options: []string{"filter", "skiptoken"}, refusal: directory.refusal,
+		tokenHead: directory.tokenHead, badToken: directory.badToken}
 	// teams counts the records of each page, as teamList does, which lists teams.
 	teams = &service{page: 20, maxPage: 50, options: []string{"top", "count", "filter", "orderby", "skiptoken"}, counts: true,
 		refusal:  forbidden("Forbidden", "Missing role permissions on the request. API requires one of other roles."),
