@@ -54,8 +54,24 @@ func TestSpellingsOfADocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"method":         strings.ReplaceAll(small, "!<redact>\n        jsonPaths", "method: redact\n        jsonPaths"),
-		"short tag":      strings.ReplaceAll(small, "!<redact>", "!redact"),
+		"method":    strings.ReplaceAll(small, "!<redact>\n        jsonPaths", "method: redact\n        jsonPaths"),
+		"short tag": strings.ReplaceAll(small, "!<redact>", "!redact"),
+		"serialised": `---
+endpoints:
+- pathTemplate: "/v1.0/users" # a comment
+  allowedMethods:
+  - "GET"
+  allowedQueryParams: []
+  transforms:
+  - !<redact>
+    # another
+    jsonPaths:
+    - "$..a"
+`,
+		"folded":         strings.ReplaceAll(small, "/v1.0/users", ">-\n      /v1.0/users"),
+		"flow":           strings.ReplaceAll(small, "!<redact>\n        jsonPaths: [\"$..a\"]", "!<redact> {\n        jsonPaths: [\n          $..a,\n        ]\n      }"),
+		"CRLF":           strings.ReplaceAll(small, "\n", "\r\n"),
+		"mark":           "\ufeff" + small,
 		"marker":         "---\n" + small,
 		"base64":         base64.StdEncoding.EncodeToString([]byte(small)),
 		"base64 lines":   strings.Join(slices.Collect(chunks(base64.StdEncoding.EncodeToString([]byte(small)), 40)), "\n") + "\n",

@@ -77,6 +77,7 @@ func unpack(document []byte) ([]byte, error) {
 	if len(document) > maxDocument {
 		return nil, errors.New("the document is too large")
 	}
+	document = bytes.TrimPrefix(document, []byte("\ufeff"))
 	packed := strings.Join(strings.Fields(string(document)), "")
 	raw, err := base64.StdEncoding.DecodeString(packed)
 	if err != nil || len(raw) == 0 {

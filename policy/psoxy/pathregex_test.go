@@ -40,11 +40,11 @@ func TestPathRegex(t *testing.T) {
 		want  []string
 		notes []string
 	}{
-		{`^/v1.0/users/?[^/]*`, []string{"/v1.0/users", "/v1.0/users/{user}"}, []string{noteDot}},
+		{`^/v1.0/users/?[^/]*`, []string{"/v1.0/users", "/v1.0/users/{user}"}, []string{noteDot, noteKey}},
 		{`^/v1\.0/users$`, []string{"/v1.0/users"}, nil},
 		{`^/(v1\.0|beta)/users`, []string{"/v1.0/users", "/beta/users"}, nil},
 		{`^/v[12]/users`, []string{"/v1/users", "/v2/users"}, nil},
-		{`^/users(/p~[a-zA-Z0-9_-]+?)?[^/]*`, []string{"/users", "/users/{user:token}"}, nil},
+		{`^/users(/p~[a-zA-Z0-9_-]+?)?[^/]*`, []string{"/users", "/users/{user:token}"}, []string{noteKey}},
 		{`^/users(/p~[a-zA-Z0-9_-]+?)?[^/]*/messages/[^/]*`, []string{"/users/{user:token}/messages/{message}"}, []string{noteKey}},
 		{`^/chats/(/p~[a-zA-Z0-9_-]+?)?[^/]*/messages(\?.*)?`, []string{"/chats/{chat:token}/messages"}, []string{noteStray}},
 		{`^/users/[^/]+/settings`, []string{"/users/{user}/settings"}, nil},
@@ -53,7 +53,7 @@ func TestPathRegex(t *testing.T) {
 		{`^/groups/[^/]+/members/.*`, []string{"/groups/{group}/members/{member}"}, []string{noteTail}},
 		{`^/f(/SentItems|\('SentItems'\))/messages`, []string{"/f/SentItems/messages"}, nil},
 		{`^/users\('[^/]*'\)/events`, []string{"/users/{user}/events"}, nil},
-		{`^/users/[^/]+/(((calendars/[^/]+/)?events.*)|(calendar/calendarView(?)[^/]*))`, []string{"/users/{user}/events", "/users/{user}/calendars/{calendar}/events", "/users/{user}/calendar/calendarView"}, []string{noteTail}},
+		{`^/users/[^/]+/(((calendars/[^/]+/)?events.*)|(calendar/calendarView(?)[^/]*))`, []string{"/users/{user}/events", "/users/{user}/calendars/{calendar}/events", "/users/{user}/calendar/calendarView"}, []string{noteKey, noteTail}},
 		{`^/callRecords(/(?<chain>[({]?[a-fA-F0-9]{8}[-]?([a-fA-F0-9]{4}[-]?){3}[a-fA-F0-9]{12}[})]?))?(?<query>[a-zA-z0-9\s\$\=\?\(\)]*)`, []string{"/callRecords", "/callRecords/{chain:" + guid + "}"}, nil},
 		{`^/meetings/[a-zA-Z0-9_-]+/reports[/[a-zA-Z0-9_-]+](\?.*)?`, []string{"/meetings/{meeting:[\\-0-9A-Z_a-z]+}/reports"}, []string{noteRest}},
 		{`^/t\?\$top=\d+`, []string{"/t"}, []string{noteQuery}},

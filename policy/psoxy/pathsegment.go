@@ -115,8 +115,11 @@ func (w *pathWriter) tail(pieces []piece, last bool) ([]piece, *piece) {
 	case p.token || whole || p.tree == nil:
 		return pieces, nil
 	case p.many && p.least == 0 && p.tree.op == opRepeat && p.set.has('?'):
-		if p.set.has('/') && n > 1 {
+		switch {
+		case n > 1 && p.set.has('/'):
 			w.note(noteTail)
+		case n > 1 && p.set.has('\''):
+			w.note(noteKey)
 		}
 		return pieces[:n-1], &p
 	case !p.many && !one && n > 1 && p.set.has('/'): // one more character, perhaps a slash
