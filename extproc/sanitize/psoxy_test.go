@@ -64,6 +64,23 @@ func TestPsoxy(t *testing.T) {
 		}
 		checkSplits(t, r, p, []byte(in), d)
 	}
+	// A text that is null as a whole.
+	for in, want := range map[string]*Error{
+		`null`:       {CodeMistyped, "", 0},
+		`{} null []`: {CodeMistyped, "", 3},
+		`{"v":null}`: nil,
+		`[null]`:     nil,
+		`"null"`:     nil,
+	} {
+		r := New(Limits{})
+		p := psoxyPlan(digests)
+		p.RefuseNull = true
+		d := deliver(t, r, p, []byte(in))
+		if want == nil && (d.err != nil || d.out != in) || want != nil && (d.err == nil || *d.err != *want) {
+			t.Errorf("%s: got %q, %v, want %v", in, d.out, d.err, want)
+		}
+		checkSplits(t, r, p, []byte(in), d)
+	}
 	// A text of several that the plan drops.
 	r := New(Limits{})
 	if d := deliver(t, r, psoxyPlan(nObject(nil)), []byte(`{} null []`)); d.err == nil || *d.err != (Error{CodeRootDropped, "", 10}) {

@@ -106,6 +106,8 @@ type Rewriter struct {
 	texts   int
 	bareEnd int64
 	plus    bool
+	// refuseNull is that of the plan.
+	refuseNull bool
 
 	counts Counts
 }
@@ -129,12 +131,12 @@ func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 	r.released = false
 	if p == nil || p.Root == nil || t == nil {
 		r.state, r.node = refused, nil
-		r.psoxy, r.root = false, nil
+		r.psoxy, r.root, r.refuseNull = false, nil, false
 		r.counts.reset(0)
 		return
 	}
 	r.state, r.node = atValue, p.Root
-	r.psoxy, r.root = p.Psoxy, p.Root
+	r.psoxy, r.root, r.refuseNull = p.Psoxy, p.Root, p.RefuseNull
 	r.counts.reset(len(p.Pointers))
 }
 

@@ -192,6 +192,8 @@ func (r *Rewriter) literalDone(from, to int) error {
 	err := error(nil)
 	isNull := r.token.literal == "null"
 	switch {
+	case isNull && r.refuseNull && len(r.stack) == 0:
+		err = r.failAt(CodeMistyped, r.token.at)
 	case n == nil:
 		err = r.holdsNoString()
 	case n.Op == plan.Run:
