@@ -38,7 +38,7 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Run everything against a synthetic tenant, and print what to try",
 		Long: `Make certificates and keys, start a synthetic Microsoft 365 tenant (Graph and
-Entra, on loopback), the processor and Envoy, print three curl lines that show
+Entra, on loopback), the processor and Envoy, print curl lines that show
 original and sanitized data, and stay until interrupted.
 
 Nothing leaves this machine, and everything is gone afterwards.`,

@@ -14,6 +14,8 @@ func BenchmarkPages(b *testing.B) {
 	}
 	for name, target := range map[string]string{
 		"users":    "/v1.0/users?$top=250",
+		"chat":     "/v1.0/chats/" + s.ChatIDs(0)[0] + "/messages?$top=30",
+		"events":   "/v1.0/users/" + s.UserID(0) + "/events?$top=60",
 		"messages": "/v1.0/users/" + s.UserID(0) + "/mailFolders/SentItems/messages?$top=100",
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -26,9 +26,11 @@ type Config struct {
 	// Users is the number of users; 0 means 250, so that the first page of /users has a next one.
 	Users int
 	// Messages is the number of messages in each user's Sent Items folder; 0 means 120. The Inbox has twice as many, and the drafts,
-	// deleted, archived and junk messages are together as many again: four times Messages in a mailbox.
+	// deleted, archived and junk messages are together as many again: four times Messages in a mailbox. Events, messages in chats and
+	// channels, items of drives and questions to Copilot grow with it too, as the files that serve them say.
 	Messages int
-	// Groups is the number of groups; 0 means 25. Group 0 has every user as a member, the others between 3 and 62.
+	// Groups is the number of groups; 0 means 25. Group 0 has every user as a member, the others between 3 and 62. Three of four are
+	// teams.
 	Groups int
 
 	// TenantID is the directory id that appears in values and headers; empty means one made from the seed.
