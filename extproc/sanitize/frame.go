@@ -54,7 +54,9 @@ func (r *Rewriter) pop() {
 	f := r.top()
 	r.names.forget(f.names)
 	r.seen = r.seen[:f.seen]
-	r.digests = r.digests[:f.digests]
+	if len(r.digests) > f.digests {
+		r.digests = r.digests[:f.digests]
+	}
 	r.stack = r.stack[:len(r.stack)-1]
 }
 

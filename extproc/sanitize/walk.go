@@ -31,12 +31,7 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 		case atFirstMember, atMember:
 			switch {
 			case c == '"':
-				if i, err = r.beginName(b, i); err == nil && i < len(b) && b[i] == ':' {
-					// The usual way on: nothing stands in between.
-					r.colon = i
-					r.state = atValue
-					i++
-				}
+				i, err = r.member(b, i)
 			case c == '}' && r.state == atFirstMember:
 				i, err = r.close(b, i)
 			default:
@@ -63,7 +58,9 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 			case c == ',' && f.object:
 				r.comma = i
 				r.state = atMember
-				i++
+				if i++; i < len(b) && b[i] == '"' {
+					i, err = r.member(b, i)
+				}
 			case c == ',':
 				r.comma = i
 				r.state, r.node = atValue, f.items
@@ -84,6 +81,21 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 		}
 	}
 	return i, err
+}
+
+// member reads the member name that begins at b[i], and what follows if nothing
+// stands in between, as is usual.
+func (r *Rewriter) member(b []byte, i int) (int, error) {
+	i, err := r.beginName(b, i)
+	if err != nil || i == len(b) || b[i] != ':' {
+		return i, err
+	}
+	r.colon = i
+	r.state = atValue
+	if i++; i == len(b) || b[i] <= ' ' {
+		return i, nil
+	}
+	return r.value(b, i)
 }
 
 // value reads the value that begins at b[i]. The place is inside of it from
