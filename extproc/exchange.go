@@ -217,10 +217,13 @@ func (x *Exchange) backward(head ResponseHead) Backward {
 		switch {
 		case strings.HasPrefix(h.Name, ":") || envoysOwn[h.Name]:
 		case h.Name == "location":
-			if link, ok := x.appendLink(nil, []byte(h.Value)); ok && head.Status == http.StatusGone {
+			locations++
+			if head.Status != http.StatusGone {
+				break
+			}
+			if link, ok := x.appendLink(nil, []byte(h.Value)); ok {
 				b.Set = append(b.Set, Header{h.Name, string(link)})
 			}
-			locations++
 		case !x.snapshot.AllowsResponseHeader(h.Name):
 			b.Remove = append(b.Remove, h.Name)
 		}

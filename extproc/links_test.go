@@ -47,6 +47,7 @@ func TestLinks(t *testing.T) {
 		{"another endpoint, ids of people", "/v1.0/things/19:a_b@thread.v2/parts/small?$skiptoken=CANARY", "/v1.0/things/" + tokenized + "/parts/small", "$skiptoken"},
 		{"keys", "/v1.0/things('19%3Aa_b%40thread.v2')/parts('LARGE')?$skip=1", "/v1.0/things/" + tokenized + "/parts/LARGE", "$skiptoken"},
 		{"a function with arguments", "/v1.0/things/between(owner='alice@acme.com',from=2024-01-31)?$skip=1000", "/v1.0/things/between(from=2024-01-31,owner='" + strings.ReplaceAll(owner, "@", "%40") + "')", "$skiptoken"},
+		{"a function whose arguments it names otherwise", "/v1.0/things/between(start=2024-01-31,by='alice@acme.com')?$skip=1000", "/v1.0/things/between(from=2024-01-31,owner='" + strings.ReplaceAll(owner, "@", "%40") + "')", "$skiptoken"},
 		{"a page of changes", "/v1.0/things/delta?$skiptoken=CANARY", "/v1.0/things/delta", "$skiptoken"},
 		{"changes", "/v1.0/things/delta?$deltatoken=CANARY", "/v1.0/things/delta", "$deltatoken"},
 		{"changes, qualified", "/v1.0/things/microsoft.graph.delta()?$deltaToken=CANARY&$select=id", "/v1.0/things/delta", "$deltatoken"},

@@ -24,11 +24,16 @@ func (s *Snapshot) Link(connector string, t odata.Target) (Link, bool) {
 	link := Link{Delta: slices.ContainsFunc(t.Options, func(o odata.Option) bool { return s.deltaOptions[o.Name] })}
 	node := s.find(t)
 	if node == nil {
-		// The upstream may write the state of a delta into the call of its function,
-		// delta(token='x'), which the policy has as delta().
 		t.Segments = slices.Clone(t.Segments)
 		for i, segment := range t.Segments {
-			if len(segment.Arguments) > 0 && !slices.ContainsFunc(segment.Arguments, func(a odata.Argument) bool { return !s.deltaOptions[a.Name] }) {
+			isOther := func(a odata.Argument) bool { return !s.deltaOptions[a.Name] }
+			switch {
+			case len(segment.Arguments) == 0:
+			case slices.ContainsFunc(segment.Arguments, isOther):
+				t.Segments[i].Arguments = s.renamed(connector, t.Segments, i)
+			default:
+				// The state of a delta may stand in the call of its function,
+				// delta(token='x'), which the policy has as delta().
 				t.Segments[i].Arguments, link.Delta = nil, true
 			}
 		}
@@ -48,6 +53,36 @@ func (s *Snapshot) Link(connector string, t odata.Target) (Link, bool) {
 		}
 	}
 	return link, true
+}
+
+// renamed returns the arguments of a call under the names that the policy has for
+// them, in their order: the upstream's links name some otherwise than its requests
+// do (Microsoft's reference of the logs of calls asks for fromDateTime, and is led on
+// with from). They stay as they are unless there is one such function.
+func (s *Snapshot) renamed(connector string, segments []odata.Segment, i int) []odata.Argument {
+	given := segments[i].Arguments
+	name := s.router.unqualified(segments[i].Value)
+	var found []odata.Argument
+	for _, e := range s.endpoints {
+		if e.info.Connector != connector || len(e.template) != len(segments) {
+			continue
+		}
+		f := e.template[i]
+		if f.kind != function || foldASCII(f.text) != name || len(f.arguments) != len(given) {
+			continue
+		}
+		if found != nil {
+			return given
+		}
+		found = slices.Clone(given)
+		for j := range found {
+			found[j].Name = foldASCII(f.arguments[j].name)
+		}
+	}
+	if found == nil {
+		return given
+	}
+	return found
 }
 
 // paramRule is the rule of a parameter that is not reversible. The zero rule allows

@@ -304,6 +304,15 @@ func TestLink(t *testing.T) {
 		{"test", "/v1.0/calls/getCalls(fromDate=2024,kind='a')?$skip=1000", "calls", false, "2024,a"},
 		{"test", "/v1.0/things/ownedBy(user='alice@example.com')/items", "owned", false, "alice@example.com"},
 
+		// The upstream's links may name arguments otherwise than its requests do.
+		{"test", "/v1.0/calls/getCalls(from=2024,sort='a')?$skip=1000", "calls", false, "2024,a"},
+		{"test", "/v1.0/calls/microsoft.graph.callRecords.getCalls(from=2024,sort='a')", "calls", false, "2024,a"},
+
+		{"test", "/v1.0/calls/getCalls(from=2024)", "", false, ""},
+		{"test", "/v1.0/calls/getCalls(from=2024,sort='a',more=1)", "", false, ""},
+		{"test", "/v1.0/calls/getCalls(sort='a',from=2024)", "", false, ""}, // "a" is no date
+		{"test", "/v1.0/calls/getOthers(from=2024,sort='a')", "", false, ""},
+		{"other", "/v1.0/calls/getCalls(from=2024,sort='a')", "", false, ""},
 		{"test", "/v1.0/users/delta(token='x',other='y')", "", false, ""},
 		{"test", "/v1.0/users/delta(other='y')", "", false, ""},
 		{"test", "/v1.0/users(token='x')", "", false, ""},

@@ -170,13 +170,6 @@ func (r *router) find(n *routeNode, segments []odata.Segment) *routeNode {
 // callKey is the key of the function that a segment calls: delta, delta(),
 // f(b=1,a=2), also with a namespace. An unquoted key, users(1), has none.
 func (r *router) callKey(s odata.Segment) string {
-	name := foldASCII(s.Value)
-	for _, namespace := range r.namespaces {
-		if unqualified, ok := strings.CutPrefix(name, namespace); ok && !strings.Contains(unqualified, ".") {
-			name = unqualified
-			break
-		}
-	}
 	names := make([]string, len(s.Arguments))
 	for i, a := range s.Arguments {
 		if a.Name == "" {
@@ -184,7 +177,19 @@ func (r *router) callKey(s odata.Segment) string {
 		}
 		names[i] = a.Name
 	}
-	return callKey(name, names)
+	return callKey(r.unqualified(s.Value), names)
+}
+
+// unqualified is the name of a function in lower case, without a namespace that it
+// may have.
+func (r *router) unqualified(name string) string {
+	name = foldASCII(name)
+	for _, namespace := range r.namespaces {
+		if bare, ok := strings.CutPrefix(name, namespace); ok && !strings.Contains(bare, ".") {
+			return bare
+		}
+	}
+	return name
 }
 
 // refused returns the refusal whose prefix the path has, or nil.
