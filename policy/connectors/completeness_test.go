@@ -318,7 +318,7 @@ func (c *completeness) property(p property, member string, shape any, path strin
 	}
 	switch name {
 	case "drop", "pseudonym", "reversible", "json_pseudonym", "match", "tokenize", "hash", "phrases":
-	case "keep", "without", "only", "tokens":
+	case "keep", "typed", "without", "only", "tokens":
 		c.inClear(p, member, path)
 	default:
 		c.problem("%s: %s: %q is no operation for a documented property", c.at, path, name)

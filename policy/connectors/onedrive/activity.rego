@@ -13,7 +13,7 @@ activity := object.union(_entity, {
 	"action": {
 		"access": {},
 		"comment": {
-			"isReply": shape.keep,
+			"isReply": shape.typed("boolean"),
 			"parentAuthor": identities,
 			"participants": [identities],
 		},

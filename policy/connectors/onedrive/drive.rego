@@ -109,7 +109,7 @@ _content := {
 		"processingMetadata": shape.drop,
 	},
 	"folder": {
-		"childCount": shape.keep,
+		"childCount": shape.typed("integer"),
 		"view": shape.drop,
 	},
 	"package": {"type": shape.keep},
@@ -119,7 +119,7 @@ _content := {
 		"sharedBy": identities,
 		"sharedDateTime": shape.keep,
 	},
-	"size": shape.keep,
+	"size": shape.typed("integer"),
 	"specialFolder": {"name": shape.keep},
 }
 

@@ -116,7 +116,7 @@ _activities(path, params) := {
 	"path": path,
 	"params": params,
 	"query": {"$top": {"max": 1000}, "$expand": {"properties": {"driveItem"}}},
-	"response": object.union(_page(activity), {"@microsoft.graph.hasMoreData": shape.keep}),
+	"response": object.union(_page(activity), {"@microsoft.graph.hasMoreData": shape.typed("boolean")}),
 }
 
 # Ids of drives (`b!` and the ids of site, web and list) and of items, base64url or
