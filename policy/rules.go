@@ -169,7 +169,7 @@ func (s *shapes) rule(v ast.Value, at position) (r pathRule, ok bool) {
 func (s *shapes) do(v ast.Value, at position) []pathUnit {
 	o, ok := v.(ast.Object)
 	if !ok || o.Get(ast.InternedTerm(opKey)) == nil {
-		s.add(at.error("shape_error", "a rule does an operation on a scalar, drop or digest; this is a shape of objects or arrays or no shape", "use an operation of data.graphveil.shape"))
+		s.add(at.error("shape_error", "a rule does an operation on a scalar, drop or digest; this is "+describe(v), "use an operation of data.graphveil.shape"))
 		return nil
 	}
 	switch o.Get(ast.InternedTerm(opKey)).Value {

@@ -9,6 +9,20 @@ import (
 // Rules multiply the base shape with how far their paths have come.
 func TestRules(t *testing.T) {
 	for shape, want := range map[string][]string{
+		`shape.rules(shape.select("k", {"x": {"a": shape.keep}}, {"b": shape.match("(?i)^smtp:(.*)$", shape.email)}), [{"at": ["$..a", "$.b"], "do": shape.hash}])`: {
+			`0 "" choose by k x:1 else:3`,
+			`1 "" {} a:2`,
+			`2 "/a" run hash`,
+			`3 "" {} b:4`,
+			`4 "/b" run match("smtp:" <nil> pseudonym) hash`,
+		},
+		`shape.rules({"a": shape.select("k", {"x": {}}, shape.drop), "b": shape.digest(shape.email), "c": [shape.keep], "d": shape.json_pseudonym}, [{"at": ["$.a", "$.c", "$.d"], "do": shape.hash}])`: {
+			`0 "" {} a:1 b:2 c:3 d:4`,
+			`1 "/a" run object hash`,
+			`2 "/b" pseudonym +digest`,
+			`3 "/c" run array hash`,
+			`4 "/d" run json hash`,
+		},
 		`shape.rules(shape.any, [{"at": ["$..mail"], "do": shape.email}])`: {
 			`0 "" any mail:1 rest:2 items:2`,
 			`1 "/**/mail" run pseudonym`,

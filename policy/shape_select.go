@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -110,5 +111,9 @@ func describe(v ast.Value) string {
 			return "the operation " + op.String()
 		}
 	}
-	return "a " + ast.ValueName(v)
+	name := ast.ValueName(v)
+	if strings.ContainsRune("aeiou", rune(name[0])) {
+		return "an " + name
+	}
+	return "a " + name
 }

@@ -94,7 +94,7 @@ func (s *shapes) list(shape ast.Object, at position) []plan.Step {
 func (s *shapes) step(v ast.Value, at position) []plan.Step {
 	o, ok := v.(ast.Object)
 	if !ok || o.Get(ast.InternedTerm(opKey)) == nil {
-		s.add(at.error("shape_error", "a step is an operation on a scalar, this is a shape of objects or arrays or no shape", "use an operation of data.graphveil.shape"))
+		s.add(at.error("shape_error", "a step is an operation on a scalar, this is "+describe(v), "use an operation of data.graphveil.shape"))
 		return nil
 	}
 	return s.steps(o, at)

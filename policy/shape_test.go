@@ -225,3 +225,17 @@ func TestClear(t *testing.T) {
 		}
 	}
 }
+
+// Shapes multiply when they are written out, and rules double them with each
+// question; both have a bound.
+func TestTooManyPositions(t *testing.T) {
+	for _, shape := range []string{
+		`{"value": [{sprintf("a%d", [i]): {sprintf("b%d", [j]): shape.keep | some j in numbers.range(1, 300)} | some i in numbers.range(1, 300)}]}`,
+		`shape.rules(shape.any, [{"at": [sprintf("$..a[?(@.p%d == 'v')].b", [i])], "do": shape.drop} | some i in numbers.range(1, 16)])`,
+	} {
+		_, err := loadArchive(t, connector(`endpoints["a"] := {"methods": {"GET"}, "path": "/a", "response": `+shape+"}\n"))
+		if list := errorsOf(t, err); len(list) != 1 || !strings.Contains(list[0].Message, "more than 65536 positions") {
+			t.Errorf("%s: %v", shape, err)
+		}
+	}
+}
