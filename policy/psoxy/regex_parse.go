@@ -56,6 +56,8 @@ type regexParser struct {
 	text     string
 	i        int
 	captures int
+	// depth is how many groups and classes the parser is inside of.
+	depth int
 	// fold and dotAll are the flags i and s where the parser is.
 	fold, dotAll bool
 }
@@ -180,8 +182,15 @@ func (p *regexParser) group() (*regex, error) {
 	return p.inside(g)
 }
 
+// maxNesting bounds groups in groups and classes in classes, as RE2 does.
+const maxNesting = 500
+
 func (p *regexParser) inside(g *regex) (*regex, error) {
+	if p.depth++; p.depth > maxNesting {
+		return nil, errors.New("it is nested too deeply")
+	}
 	sub, err := p.alternate()
+	p.depth--
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,11 @@ func (p *regexParser) class() (runes, error) {
 		case strings.HasPrefix(p.text[p.i:], "&&"):
 			return nil, errors.New("&& in a class is not supported")
 		case p.take("["):
+			if p.depth++; p.depth > maxNesting {
+				return nil, errors.New("it is nested too deeply")
+			}
 			inner, err := p.class()
+			p.depth--
 			if err != nil {
 				return nil, err
 			}
