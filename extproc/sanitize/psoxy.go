@@ -25,9 +25,9 @@ func (r *Rewriter) outNumber(number []byte) {
 	r.out.bytes(r.text)
 }
 
-// outPaired outputs a string of the body, with a question mark for each
-// surrogate escape that has no partner.
-func (r *Rewriter) outPaired(raw []byte) {
+// appendPaired appends a string as it is spelled in the body, but with a question
+// mark for each surrogate escape that has no partner.
+func appendPaired(dst, raw []byte) []byte {
 	done := 0
 	for i := 0; i < len(raw); {
 		switch {
@@ -40,13 +40,12 @@ func (r *Rewriter) outPaired(raw []byte) {
 		case surrogate(raw[i:], 0xd8) && surrogate(raw[i+maxUnit:], 0xdc):
 			i += 2 * maxUnit
 		default:
-			r.out.bytes(raw[done:i])
-			r.out.text("?")
+			dst = append(append(dst, raw[done:i]...), '?')
 			i += maxUnit
 			done = i
 		}
 	}
-	r.out.bytes(raw[done:])
+	return append(dst, raw[done:]...)
 }
 
 // surrogate reports whether b begins with the escape of a surrogate: of a first

@@ -74,6 +74,8 @@ type Rewriter struct {
 	token token
 	// text and made hold an unescaped value and the token made of it.
 	text, made []byte
+	// paired is a string that Psoxy reads, as it spells it.
+	paired []byte
 	// pipe holds a value between two steps. No step writes into the one that it
 	// reads from.
 	pipe [2][]byte

@@ -57,6 +57,10 @@ func (r *Rewriter) treatString() treatment {
 // decideString carries out the plan on a string whose bytes, between its quotes,
 // were read. raw has its quotes around it.
 func (r *Rewriter) decideString(raw []byte, escaped bool) error {
+	if escaped && r.psoxy {
+		r.paired = appendPaired(r.paired[:0], raw)
+		raw = r.paired
+	}
 	text := raw[1 : len(raw)-1]
 	if escaped {
 		text, r.text = unescaped(text, r.text)
@@ -106,14 +110,11 @@ func (r *Rewriter) decideString(raw []byte, escaped bool) error {
 
 // outRaw outputs a scalar of the body that stays.
 func (r *Rewriter) outRaw(raw []byte) {
-	switch c := raw[0]; {
-	case r.psoxy && c == '"':
-		r.outPaired(raw)
-	case r.psoxy && (c == '-' || '0' <= c && c <= '9'):
+	if c := raw[0]; r.psoxy && (c == '-' || '0' <= c && c <= '9') {
 		r.outNumber(raw)
-	default:
-		r.out.bytes(raw)
+		return
 	}
+	r.out.bytes(raw)
 }
 
 // pseudonymize outputs the token of a text.
