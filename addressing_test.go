@@ -128,6 +128,7 @@ func (w *walker) ids(link string) []string {
 func TestAddressingByToken(t *testing.T) {
 	const users = 6
 	l := newWholeLab(t, users)
+	l.config.Policy.Options = map[string]string{"versions": "all"}
 	r := l.start()
 	people := []string{personalMark} // the tenant's id may be seen, it is everybody's
 	for i := range users {
@@ -185,6 +186,32 @@ func TestAddressingByToken(t *testing.T) {
 		}
 		w.changes("/v1.0/drives/"+drive+"/root/delta?$top=10", l.Graph.DriveItemCount())
 	}
+	for _, path := range []string{
+		"/v1.0/users/" + l.token(3) + "/mailboxSettings",
+		"/v1.0/users/" + l.token(3) + "/messages/" + l.Graph.SentMessageID(3, 1),
+		"/v1.0/users/" + l.token(3) + "/events/" + l.Graph.EventID(3, 3),
+		"/v1.0/groups/" + l.Graph.GroupID(1) + "?$select=id,groupTypes",
+		"/v1.0/communications/calls/" + l.Graph.CallID(3),
+	} {
+		w.get(path)
+	}
+	for path, want := range map[string]int{
+		"/v1.0/users/" + l.token(3) + "/events/" + l.Graph.EventID(3, 3) + "/instances?" + period: 6,
+		"/v1.0/users/" + l.token(3) + "/calendars/" + l.Graph.CalendarID(3) + "/events?$top=5":    l.Graph.EventCount(),
+		"/v1.0/users/" + l.token(3) + "/calendar/calendarView?$top=50&" + period:                  len(w.ids("/v1.0/users/" + l.token(3) + "/calendarView?" + period)),
+		"/v1.0/groups?$select=id": 6,
+		"/v1.0/groups/" + l.Graph.GroupID(0) + "/members?$top=4&$select=id":                          l.Graph.MemberCount(0),
+		"/v1.0/groups/" + l.Graph.GroupID(0) + "/members/microsoft.graph.user?$top=4":                users,
+		"/v1.0/groups/" + l.Graph.GroupID(0) + "/drives":                                             1,
+		"/v1.0/drives/" + l.Graph.DriveID(3) + "/items/" + l.Graph.DriveItemID(3, 4) + "/activities": l.Graph.ActivityCount() / 10,
+		"/beta/drives/" + l.Graph.DriveID(3) + "/items/" + l.Graph.DriveItemID(3, 4) + "/activities": l.Graph.ActivityCount() / 10,
+		"/beta/drives/" + l.Graph.DriveID(3) + "/activities?$top=5":                                  l.Graph.ActivityCount(),
+		"/v1.0/copilot/users/" + l.token(3) + "/interactionHistory/getAllEnterpriseInteractions":     l.Graph.InteractionCount(3),
+	} {
+		if got := len(w.ids(path)); got != want {
+			t.Errorf("%s has %d records, want %d", path, got, want)
+		}
+	}
 	w.changes("/v1.0/groups/delta?$select=id,groupTypes", 6) // names of groups are served
 	w.anew(l, "/v1.0/drives/"+l.Graph.DriveID(1)+"/root/delta", l.Graph.DriveItemCount())
 	w.anew(l, "/v1.0/users/"+l.token(1)+"/mailFolders/SentItems/messages/delta", 24)
@@ -195,6 +222,33 @@ func TestAddressingByToken(t *testing.T) {
 	if found := leaks(r.logs.String()+r.access.String(), l.canaries()); found != nil {
 		t.Errorf("in the logs: %v", found)
 	}
+	visited := r.sanitized(t)
+	served, err := policy.Load(t.Context(), policy.Config{Settings: l.config.Policy.Options})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range served.Endpoints() {
+		if e.ServedBy == "" && !visited[e.Connector+"/"+e.ID] {
+			t.Errorf("nothing was read from %s/%s", e.Connector, e.ID)
+		}
+	}
+}
+
+// sanitized are the endpoints, as connector/endpoint, of which the log tells
+// that a body was sanitized.
+func (r *running) sanitized(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for line := range strings.Lines(r.logs.String()) {
+		var entry struct{ Msg, Connector, Endpoint, Outcome string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			continue // Envoy's own
+		}
+		if entry.Msg == "exchange" && entry.Outcome == "sanitized" {
+			found[entry.Connector+"/"+entry.Endpoint] = true
+		}
+	}
+	return found
 }
 
 // anew lets Graph forget the state of a delta: its link to begin again comes

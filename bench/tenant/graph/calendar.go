@@ -34,6 +34,11 @@ owner: {"name":"${0.name}","address":"${0.mail}"}
 	"default": func(r *record, b []byte) []byte { return appendBool(b, r.n == defaultCalendar) },
 })
 
+// CalendarID returns the id of the default calendar of user i, which has all events.
+func (s *Server) CalendarID(i int) string {
+	return string(s.keys.appendFolderID(nil, i, defaultCalendar))
+}
+
 func (s *Server) calendar(user, n int) *record {
 	return &record{s: s, kind: kindEvent, a: user, n: n, at: newest, who: user}
 }

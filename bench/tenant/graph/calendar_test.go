@@ -22,6 +22,9 @@ func TestEventsAreTheSameEverywhere(t *testing.T) {
 	if ids[3] != s.EventID(2, 3) {
 		t.Error("EventID(2, 3) is not the fourth event")
 	}
+	if list, _ := s.crawl(mailbox+"/calendars/"+s.CalendarID(2)+"/events", "id"); !slices.Equal(list, ids) {
+		t.Errorf("the default calendar has %d events", len(list))
+	}
 	var of []string
 	for _, calendar := range values(t, s.object(mailbox+"/calendars")) {
 		list, _ := s.crawl(mailbox+"/calendars/"+calendar["id"].(string)+"/events?$top=7", "id")
