@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -108,6 +109,7 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("%d documents: %d sanitized and compared, %d refused as by Psoxy, %d refused here only", served+refusedByBoth+refusedHere, served, refusedByBoth, refusedHere)
+	statesFigures(t, fmt.Sprintf("%d served, with nothing in them that Psoxy hides or changes; %d refused as by Psoxy, %d refused here only", served, refusedByBoth, refusedHere))
 	for variant, v := range psoxyVariants {
 		if documents[variant] == 0 || sanitized[v.connector] == 0 {
 			t.Errorf("%s: %d documents, %d of %s sanitized", variant, documents[variant], sanitized[v.connector], v.connector)
@@ -164,6 +166,18 @@ var testCodec = func() *pseudonym.Codec {
 	}
 	return codec
 }()
+
+// statesFigures wants policy/README.md to say what a test has counted.
+func statesFigures(t *testing.T, words string) {
+	t.Helper()
+	text, err := os.ReadFile("policy/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), words) {
+		t.Errorf("policy/README.md does not say %q", words)
+	}
+}
 
 func testGateway(t *testing.T, connector string, options map[string]string) *extproc.Gateway {
 	t.Helper()

@@ -117,6 +117,7 @@ func TestImportIsExact(t *testing.T) {
 		}
 	}
 	t.Logf("vectors: %d exact, %d exceptions", exact, exceptions)
+	statesFigures(t, fmt.Sprintf("%d of the %d conformance vectors exactly", exact, len(vectors)))
 	if exact+exceptions != len(vectors) || exact < 380 {
 		t.Errorf("vectors: %d exact and %d exceptions of %d", exact, exceptions, len(vectors))
 	}
