@@ -276,3 +276,38 @@ func TestSanitizeLinesWithSeveralTexts(t *testing.T) {
 		t.Errorf("got %s\nwant %s", got.String(), want)
 	}
 }
+
+// Page links of imported endpoints lead back to the sidecar, and on from there.
+func TestImportedLinksAreSealed(t *testing.T) {
+	for _, link := range []struct{ file, url, upstream, want string }{
+		{"directory-and-mail", "/v1.0/users", "/v1.0/users?$top=5&$skiptoken=secret", "https://localhost/v1.0/users?"},
+		{"directory-and-mail", "/v1.0/groups/g1/members", "/v1.0/groups/g1/members?$skiptoken=secret", "https://localhost/v1.0/groups/g1/members?"},
+		{"meetings-and-drives", "/v1.0/drives/d1/root/delta", "/v1.0/drives/d1/root/delta?token=secret", "https://localhost/v1.0/drives/d1/root/delta?"},
+		{"meetings-and-drives", "/v1.0/drives/d1/root/delta", "/v1.0/drives/d1/root/delta(token='secret')", "https://localhost/v1.0/drives/d1/root/delta?"},
+		{"directory-and-mail", "/v1.0/users", "/v1.0/auditLogs/signIns?$skiptoken=secret", ""},
+	} {
+		snapshot, err := policy.Load(t.Context(), policy.Config{Paths: []string{importFile(t, link.file)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gateway := importGateway(t, snapshot)
+		body := `{"@odata.nextLink":"https://graph.microsoft.com` + link.upstream + `","value":[]}`
+		out, result := sanitizeOne(t.Context(), gateway, offlineExchange{Method: "GET", URL: link.url, Status: 200, body: []byte(body)})
+		var page struct {
+			Next string `json:"@odata.nextLink"`
+		}
+		if result.outcome != extproc.OutcomeSanitized || json.Unmarshal(out, &page) != nil {
+			t.Errorf("%s: %v: %s", link.url, result, out)
+			continue
+		}
+		if strings.Contains(string(out), "secret") || (page.Next == "") != (link.want == "") || !strings.HasPrefix(page.Next, link.want) {
+			t.Errorf("%s: the link %s became %q", link.url, link.upstream, page.Next)
+		}
+		if page.Next == "" {
+			continue
+		}
+		if _, result = sanitizeOne(t.Context(), gateway, offlineExchange{Method: "GET", URL: page.Next, Status: 200, body: []byte(`{"value":[]}`)}); result.outcome != extproc.OutcomeSanitized {
+			t.Errorf("%s: the sealed link is not followed: %v", link.url, result.reasons)
+		}
+	}
+}

@@ -30,6 +30,7 @@ func TestImportFollowsTheSpecification(t *testing.T) {
 		{"spaces and escapes", redact("$..a"), `{ "b" : "\u00e9\/\u001f\u2028" }`, "{\"b\":\"é/\\u001F\u2028\"}"},
 		{"lone surrogate", redact("$..a"), `{"b":"\ud800x"}`, `{"b":"?x"}`},
 		{"numbers", redact("$..a"), `[1.10,1e2,0.0001,12345678.9,1e21,-0.0,-0,5e-324,1e400,123456789012345678901234567890]`, `[1.1,100.0,1.0E-4,1.23456789E7,1.0E21,-0.0,0,4.9E-324,"Infinity",123456789012345678901234567890]`},
+		{"root null", redact("$..a"), `null`, ""},
 		{"root null without transforms", `transforms: []`, `null`, `null`},
 		{"root scalar", redact("$..a"), `"a"`, `"a"`},
 		// 2.1: JSONPaths.
