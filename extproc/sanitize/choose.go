@@ -55,18 +55,9 @@ var errTurn = errors.New("turn")
 // in which one leads back to itself decides nothing.
 const maxChoices = 1000
 
-// keepBuffer is the size up to which a buffer is kept for the next body.
-const keepBuffer = 1 << 20
-
 // reset forgets what is held.
 func (h *hold) reset() {
-	if cap(h.buf) > keepBuffer {
-		h.buf = nil
-	}
-	if cap(h.spare) > keepBuffer {
-		h.spare = nil
-	}
-	*h = hold{at: -1, buf: h.buf[:0], spare: h.spare, name: h.name[:0]}
+	*h = hold{at: -1, buf: h.buf[:0], spare: h.spare[:0], name: h.name[:0]}
 }
 
 // choose replaces the Choose node of the value that begins at index i of the

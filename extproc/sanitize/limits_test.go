@@ -164,14 +164,25 @@ func TestHoldIsBounded(t *testing.T) {
 		}
 	}
 	// What was held for one body is not held on to for the next.
-	r := New(Limits{})
-	p := newPlan(nSelect("t", cases{"a": nAny()}, nil))
-	body := []byte(`{"x":"` + strings.Repeat("x", DefaultHold/2) + `","t":"a"}`)
-	if d := deliver(t, r, p, body, every(len(body), 16<<10)...); d.err != nil || d.out != string(body) {
-		t.Fatalf("a large object: %v", d.err)
-	}
-	r.Reset(p, &fakeTokens{})
-	if n := cap(r.hold.buf) + cap(r.hold.spare); n > 2*keepBuffer {
-		t.Errorf("a Rewriter that is reset holds %d bytes", n)
+	large := strings.Repeat(`\u0061`, DefaultHold/8)
+	for _, tt := range []struct {
+		plan     *plan.Plan
+		in, want string
+	}{
+		{newPlan(nSelect("t", cases{"a": nAny()}, nil)), `{"x":"` + large + `","t":"a"}`, `{"x":"` + large + `","t":"a"}`},
+		{psoxyPlan(nDo(plan.StepString)), `"` + large + `"`, `"` + large + `"`},
+		{psoxyPlan(nRun(plan.Step{Do: plan.StepString}, plan.Step{Do: plan.StepJSON, Inner: newPlan(nInJSON(nAny()))})), quote(`"\"` + large + `\""`), quote(`"\"` + large + `\""`)},
+	} {
+		r := New(Limits{})
+		if d := deliver(t, r, tt.plan, []byte(tt.in), every(len(tt.in), 16<<10)...); d.err != nil || d.out != tt.want {
+			t.Fatalf("a large body: %v, %.100s", d.err, d.out)
+		}
+		r.Reset(tt.plan, &fakeTokens{})
+		for ; r != nil; r = r.child {
+			sum := cap(r.hold.buf) + cap(r.hold.spare) + cap(r.token.held) + cap(r.text) + cap(r.made) + cap(r.paired) + cap(r.pipe[0]) + cap(r.pipe[1])
+			if sum > 8*keepBuffer || cap(r.hold.buf) > keepBuffer || cap(r.token.held) > keepBuffer || cap(r.text) > keepBuffer || cap(r.pipe[0]) > keepBuffer {
+				t.Errorf("a Rewriter that is reset holds %d bytes", sum)
+			}
+		}
 	}
 }

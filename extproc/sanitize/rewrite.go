@@ -128,6 +128,9 @@ func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 	r.names.forget(0)
 	r.digests = r.digests[:0]
 	r.hold.reset()
+	for c := r; c != nil; c = c.child {
+		c.trim()
+	}
 	r.reached, r.digested = false, false
 	r.texts, r.bareEnd, r.plus = 0, -1, false
 	r.released = false
@@ -140,6 +143,18 @@ func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 	r.state, r.node = atValue, p.Root
 	r.psoxy, r.root, r.refuseNull = p.Psoxy, p.Root, p.RefuseNull
 	r.counts.reset(len(p.Pointers))
+}
+
+// keepBuffer is the size up to which a buffer is kept for the next body.
+const keepBuffer = 1 << 20
+
+// trim lets go of buffers that only an unusual body needs.
+func (r *Rewriter) trim() {
+	for _, b := range [...]*[]byte{&r.hold.buf, &r.hold.spare, &r.token.held, &r.text, &r.made, &r.paired, &r.pipe[0], &r.pipe[1], &r.inner, &r.strict, &r.digests} {
+		if cap(*b) > keepBuffer {
+			*b = nil
+		}
+	}
 }
 
 // Counts says what was done to the body so far. It is valid until the next
