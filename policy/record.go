@@ -115,15 +115,16 @@ func alternatives(all []*plan.Node, n *plan.Node) []*plan.Node {
 // names are the members that object shapes list, each once. What Any or Rest
 // lets pass has no name here, so that a cycle is never entered.
 func names(nodes []*plan.Node) []string {
-	all := map[string]bool{}
+	var all []string
 	for _, n := range nodes {
 		if n != nil && n.Op == plan.Object {
 			for _, f := range n.Object.All() {
-				all[f.Name] = true
+				all = append(all, f.Name)
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(all))
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func fieldOf(n *plan.Node, name string) *plan.Field {
