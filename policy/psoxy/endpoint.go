@@ -164,9 +164,9 @@ func (c *importer) body(r *rules, e *endpoint) *body {
 	b.rules, links = c.transformRules(e)
 	if e.schema != nil {
 		c.warn(e.schema.line, "in Psoxy members that begin with + pass the responseSchema with all below them; here it filters them like others")
-		s := shapes{importer: c, definitions: r.definitions, shape: r.shapes}
+		s := shapes{importer: c, definitions: r.definitions, shape: r.shapes, used: r.used}
 		b.base = "shape.schema(" + s.of(e.schema, links) + ")"
-		r.used = append(r.used, s.used...)
+		r.used = s.used
 		return b
 	}
 	b.open = true

@@ -399,6 +399,29 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+func TestOptions(t *testing.T) {
+	for yaml, want := range map[string]string{
+		`allowedQueryParams: []`:                                                         "",
+		`allowedQueryParams: [$Top, top, $SKIP]`:                                         `"$skip": {} "$top": {}`,
+		`allowedQueryParams: [orderby, $expand]`:                                         "",
+		`allowedQueryParams: [startDateTime, endDate]`:                                   `"endDate": {} "startDateTime": {}`,
+		`allowedQueryParams: [$format, $deltatoken]`:                                     `"$deltatoken": {"values": {"latest"}} "$format": {"values": {"json", "application/json"}}`,
+		`{allowedQueryParams: [a], queryParamSchemas: {a: {enum: [x]}, b: {enum: [y]}}}`: "\"a\": {\"pattern\": `x`}",
+		`{allowedQueryParams: [$top], queryParamSchemas: {$top: {type: integer}}}`:       `"$top": {}`,
+	} {
+		e := strings.TrimSuffix(strings.TrimPrefix(yaml, "{"), "}")
+		rego, _, problems := importText(t, "endpoints: [{pathTemplate: /a, "+e+"}]")
+		got := ""
+		if _, query, ok := strings.Cut(rego, "\"query\": {\n"); ok {
+			query, _, _ = strings.Cut(query, "\n\t},")
+			got = strings.TrimSuffix(strings.Join(strings.Fields(strings.ReplaceAll(query, ",\n", "\n")), " "), ",")
+		}
+		if got != want || problems != nil {
+			t.Errorf("%s: got %s, %v, want %s", yaml, got, problems, want)
+		}
+	}
+}
+
 func TestLeaksAreReadable(t *testing.T) {
 	for _, l := range readLeaks() {
 		if len(l.Ends) == 0 || len(l.Fields) == 0 {

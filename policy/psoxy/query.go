@@ -65,6 +65,9 @@ func (c *importer) options(e *endpoint) []option {
 // option imports one of allowedQueryParams.
 func (c *importer) option(w word) (option, bool) {
 	lower := strings.ToLower(w.text)
+	if system := "$" + lower; systemOption(system) { // as Graph reads it
+		lower = system
+	}
 	for _, o := range paging {
 		if o.name == lower {
 			return o, true
@@ -91,6 +94,13 @@ func (c *importer) option(w word) (option, bool) {
 	return option{w.text, "{}"}, true
 }
 
+// systemOption tells an option of OData that this package knows.
+func systemOption(name string) bool {
+	_, isUnsafe := unsafe[name]
+	_, isNarrow := narrow[name]
+	return isUnsafe || isNarrow || slices.ContainsFunc(paging, func(o option) bool { return o.name == name })
+}
+
 func plainOption(name string) bool {
 	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.@") == ""
 }
@@ -114,7 +124,7 @@ func (c *importer) optionSchema(e *endpoint, key, schema *node, out *[]option) {
 		return
 	}
 	if p.pattern != "" {
-		if strings.EqualFold(o.name, "$top") || strings.EqualFold(o.name, "$skip") || strings.EqualFold(o.name, "$select") {
+		if slices.Contains([]string{"$count", "$select", "$skip", "$top"}, o.name) {
 			c.warn(key.line, "the schema of %s is not imported: the option takes what OData says", key.text)
 		} else {
 			o.rule = p.rule()

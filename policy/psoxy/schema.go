@@ -111,6 +111,10 @@ func (s *shapes) reference(ref word, links []string) string {
 		defer func() { s.inside = s.inside[:len(s.inside)-1] }()
 		return s.of(definition, links)
 	}
+	if other := slices.IndexFunc(s.used, func(o string) bool { return o != name && snake(o) == snake(name) }); other >= 0 {
+		s.refuse(ref.line, "the definitions %s and %s would have the same name in Rego", s.used[other], name)
+		return ""
+	}
 	if _, ok := s.shape[name]; !ok {
 		s.inside = append(s.inside, name)
 		shape := s.of(definition, nil)
