@@ -26,7 +26,12 @@ type canaries struct {
 	origin map[string]canaryOrigin
 }
 
-type canaryOrigin struct{ Property, Class string }
+// canaryOrigin is a property with its class; person says that it is the id of a
+// person, or one that embeds persons.
+type canaryOrigin struct {
+	Property, Class string
+	person          bool
+}
 
 func (c *canaries) text(o canaryOrigin) string {
 	var letters []byte
@@ -61,6 +66,8 @@ type documents struct {
 	// "sessions/segments", the others one level deep.
 	expand   bool
 	expanded map[string]bool
+	// persons says that ids are those of persons: of the object under way.
+	persons bool
 	// dealt are, by position, the kinds of a type that have not had their turn.
 	dealt map[string][]string
 }
@@ -78,7 +85,7 @@ func (d *documents) page(types []string) []byte {
 	members := append(d.annotations("page", 0),
 		`"value":[`+strings.Join(items, ",")+`]`,
 		`"@odata.count":1`,
-		`"@odata.nextLink":`+quote(d.link+"?$skiptoken="+d.text(canaryOrigin{"page.@odata.nextLink", "url"})))
+		`"@odata.nextLink":`+quote(d.link+"?$skiptoken="+d.text(canaryOrigin{Property: "page.@odata.nextLink", Class: "url"})))
 	return []byte(d.join(members))
 }
 
@@ -88,6 +95,33 @@ func (d *documents) item(name string) []byte { return []byte(d.object(name, 0, "
 // object is a value of a type, with everything that it may have and more. path
 // are the relations that led to it; without one that is listed it has none.
 func (d *documents) object(name string, depth int, path string) string {
+	defer func(before bool) { d.persons = before }(d.persons)
+	d.persons = d.embedsPersons(name)
+	return d.members(name, depth, path)
+}
+
+// embedsPersons tells the types whose ids are those of persons or hold them
+// (graph-facts, section 3).
+func (d *documents) embedsPersons(name string) bool {
+	for ; name != ""; name = d.schema.Types[name].Base {
+		switch short(name) {
+		case "user", "chat", "conversationMember", "onlineMeetingBase":
+			return true
+		}
+	}
+	return false
+}
+
+// identifiesPerson tells the members of identity sets that stand for persons.
+func identifiesPerson(member string) bool {
+	switch member {
+	case "user", "guest", "phone", "encrypted", "onPremises", "azureCommunicationServicesUser", "assertedIdentity", "siteUser":
+		return true
+	}
+	return false
+}
+
+func (d *documents) members(name string, depth int, path string) string {
 	structural, relations := d.schema.members(name)
 	members := d.annotations(name, depth)
 	members = append(members, `"@odata.type":`+quote("#"+name))
@@ -113,7 +147,7 @@ func (d *documents) object(name string, depth int, path string) string {
 // value is a value of a property, in an array if it is a collection.
 func (d *documents) value(p schemaProperty, member string, depth int, path string) string {
 	if d.wrong && d.random.IntN(10) == 0 {
-		return d.anything(p, canaryOrigin{short(p.owner) + "." + member, p.PII})
+		return d.anything(p, canaryOrigin{Property: short(p.owner) + "." + member, Class: p.PII})
 	}
 	one := func() string {
 		switch {
@@ -122,7 +156,13 @@ func (d *documents) value(p schemaProperty, member string, depth int, path strin
 		case depth >= maxDepth:
 			return "null"
 		}
-		return d.object(d.kind(p, member), depth+1, path)
+		if name := d.kind(p, member); !identifiesPerson(member) {
+			return d.object(name, depth+1, path)
+		} else {
+			defer func(before bool) { d.persons = before }(d.persons)
+			d.persons = true
+			return d.members(name, depth+1, path)
+		}
 	}
 	if !p.Collection {
 		return one()
@@ -157,7 +197,7 @@ func (d *documents) kind(p schemaProperty, member string) string {
 // scalar has the lexical form of the property, with a canary in it if its class
 // is personal.
 func (d *documents) scalar(p schemaProperty, member string) string {
-	o := canaryOrigin{short(p.owner) + "." + member, p.PII}
+	o := canaryOrigin{Property: short(p.owner) + "." + member, Class: p.PII, person: d.persons && member == "id"}
 	switch {
 	case d.ordinary(p):
 		return d.harmless(p)
@@ -222,10 +262,10 @@ func (d *documents) annotations(name string, depth int) []string {
 		"@microsoft.graph.downloadUrl", "@microsoft.graph.tips", "@odata.error",
 	} {
 		if depth == 0 || d.random.IntN(3) == 0 {
-			members = append(members, quote(annotation)+":"+quote("https://graph.microsoft.com/v1.0/$metadata#users('"+d.text(canaryOrigin{short(name) + "." + annotation, "url"})+"')"))
+			members = append(members, quote(annotation)+":"+quote("https://graph.microsoft.com/v1.0/$metadata#users('"+d.text(canaryOrigin{Property: short(name) + "." + annotation, Class: "url"})+"')"))
 		}
 	}
-	return append(members, `"@removed":{"reason":"deleted","who":`+quote(d.text(canaryOrigin{short(name) + ".@removed", "text"}))+`}`)
+	return append(members, `"@removed":{"reason":"deleted","who":`+quote(d.text(canaryOrigin{Property: short(name) + ".@removed", Class: "text"}))+`}`)
 }
 
 // about are annotations of a member.
@@ -235,7 +275,7 @@ func (d *documents) about(name, member string) []string {
 	}
 	var members []string
 	for _, annotation := range []string{"@odata.context", "@odata.associationLink", "@odata.navigationLink", "@odata.nextLink", "@odata.count", "@odata.mediaContentType", "@delta"} {
-		members = append(members, quote(member+annotation)+":"+quote(d.link+"/"+d.text(canaryOrigin{short(name) + "." + member + annotation, "url"})))
+		members = append(members, quote(member+annotation)+":"+quote(d.link+"/"+d.text(canaryOrigin{Property: short(name) + "." + member + annotation, Class: "url"})))
 	}
 	return members
 }
@@ -243,7 +283,7 @@ func (d *documents) about(name, member string) []string {
 // unknown are members that nobody documents, of every JSON type, also names that
 // differ from known ones in case only.
 func (d *documents) unknown(name string) []string {
-	o := canaryOrigin{short(name) + ", an unknown member", "text"}
+	o := canaryOrigin{Property: short(name) + ", an unknown member", Class: "text"}
 	return []string{
 		fmt.Sprintf(`"unknown%d":%s`, d.next, quote(d.text(o))),
 		fmt.Sprintf(`"unknown%d":%s`, d.next, d.number(o)),
@@ -258,7 +298,7 @@ func (d *documents) unknown(name string) []string {
 // anything is a value of any JSON type in place of a property's own. A number
 // counts as the property's value; what is in an object or array does not.
 func (d *documents) anything(p schemaProperty, o canaryOrigin) string {
-	inside := canaryOrigin{o.Property + ", inside a wrong type", "text"}
+	inside := canaryOrigin{Property: o.Property + ", inside a wrong type", Class: "text"}
 	switch d.random.IntN(6) {
 	case 0:
 		if d.ordinary(p) {

@@ -106,7 +106,7 @@ func TestCanaryIsFound(t *testing.T) {
 		},
 		"the name of a key": func(s string) string { return `{"` + s + `":1}` },
 	} {
-		for kind, mark := range map[string]string{"text": c.text(canaryOrigin{name, "text"}), "number": c.number(canaryOrigin{name, "text"})} {
+		for kind, mark := range map[string]string{"text": c.text(canaryOrigin{Property: name, Class: "text"}), "number": c.number(canaryOrigin{Property: name, Class: "text"})} {
 			if found := c.find(wrap(mark)); found[mark].Property != name {
 				t.Errorf("%s, %s: found %v in %s", name, kind, found, wrap(mark))
 			}

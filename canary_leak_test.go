@@ -47,6 +47,8 @@ type leakTest struct {
 	clear   map[string]inClear
 	options map[string]string
 	random  *rand.Rand
+	// persons counts ids of persons that came out.
+	persons int
 }
 
 func (l *leakTest) run() {
@@ -100,7 +102,7 @@ func (l *leakTest) run() {
 		}
 	}
 	l.Logf("%v: %d bodies, %d canaries held back, %d in clear as listed", l.options, bodies, hidden, kept)
-	if bodies == 0 || kept == 0 || hidden < 100*bodies {
+	if bodies == 0 || kept == 0 || hidden < 100*bodies || l.option("ids: clear") && l.persons == 0 {
 		l.Error("the documents do not hold enough")
 	}
 }
@@ -123,6 +125,10 @@ func (l *leakTest) judge(e policy.EndpointInfo, found map[string]canaryOrigin) {
 	for _, o := range found {
 		listed, ok := l.clear[o.Property]
 		switch {
+		case o.person && l.option("ids: clear"):
+			l.persons++
+		case o.person:
+			l.Errorf("%v %s.%s: %s of a person leaves in clear", l.options, e.Connector, e.ID, o.Property)
 		case !ok:
 			l.Errorf("%v %s.%s: %s (%s) leaves in clear", l.options, e.Connector, e.ID, o.Property, o.Class)
 		case listed.option != "" && !l.option(listed.option):
