@@ -60,7 +60,9 @@ var groupTable = newTable("microsoft.graph.group",
 	[]property[team]{
 		{"id", teamGUID(kindGroup)},
 		{"deletedDateTime", raw[team](`null`)},
-		{"classification", func(g *team, b []byte) []byte { return append(append(append(b, `"High business impact`...), g.s.cfg.OrgCanary...), '"') }},
+		{"classification", func(g *team, b []byte) []byte {
+			return append(append(append(b, `"High business impact`...), g.s.cfg.OrgCanary...), '"')
+		}},
 		{"createdDateTime", raw[team](`"2024-05-14T09:30:12Z"`)},
 		{"description", teamWritten(2, 9)},
 		{"displayName", teamText((*team).appendName)},
