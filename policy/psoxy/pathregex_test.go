@@ -57,6 +57,14 @@ func TestPathRegex(t *testing.T) {
 		{`^/callRecords(/(?<chain>[({]?[a-fA-F0-9]{8}[-]?([a-fA-F0-9]{4}[-]?){3}[a-fA-F0-9]{12}[})]?))?(?<query>[a-zA-z0-9\s\$\=\?\(\)]*)`, []string{"/callRecords", "/callRecords/{chain:" + guid + "}"}, nil},
 		{`^/meetings/[a-zA-Z0-9_-]+/reports[/[a-zA-Z0-9_-]+](\?.*)?`, []string{"/meetings/{meeting:[\\-0-9A-Z_a-z]+}/reports"}, []string{noteRest}},
 		{`^/t\?\$top=\d+`, []string{"/t"}, []string{noteQuery}},
+		{`^\/v1\.0\/users\/?[^\/]*$`, []string{"/v1.0/users", "/v1.0/users/{user}"}, []string{noteKey}},
+		{`^/users/[a-f0-9-]{36}/messages`, []string{"/users/{user:[\\-0-9A-Fa-f]{36}}/messages"}, nil},
+		{`^/users/(?<userId>[^/]+)/messages(/(?<messageId>[^/]+))?`, []string{"/users/{userId}/messages", "/users/{userId}/messages/{messageId}"}, nil},
+		{`^/users/([^/]+@b\.co)/x`, []string{"/users/{user:[^/]+@[Bb]\\.[Cc][Oo]}/x"}, nil},
+		{`^/(users|groups)/[^/]+$`, []string{"/users/{user}", "/groups/{group}"}, nil},
+		{`^/channels/[^/]+/messages(/delta)?(\?.*)?`, []string{"/channels/{channel}/messages", "/channels/{channel}/messages/delta"}, nil},
+		{`^/me(/.*)?`, []string{"/me", "/me/{id}"}, []string{noteTail}},
+		{`^/users/[^/]+/calendarView\?.*startDateTime=.*`, []string{"/users/{user}/calendarView"}, []string{noteQuery}},
 		{`^/users/(?<id>[^/]+)/policies/[^/]+`, []string{"/users/{id}/policies/{policy}"}, nil},
 	} {
 		w, err := parsePathRegex(v.regex)

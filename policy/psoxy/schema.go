@@ -79,8 +79,12 @@ func (s *shapes) objectOf(n *node, links []string) string {
 
 // object is an object of members that are Rego already.
 func object(members []string) string {
+	const wide = 80
 	if len(members) == 0 {
 		return "{}"
+	}
+	if len(members) == 1 && len(members[0]) <= wide && !strings.Contains(members[0], "\n") {
+		return "{" + members[0] + "}"
 	}
 	return "{\n" + strings.Join(members, ",\n") + ",\n}"
 }

@@ -73,9 +73,7 @@ endpoints["user_calendar_calendar_view"] := {
 endpoints["communications_call_records"] := {
 	"methods": {"GET"},
 	"path": "/v1.0/communications/callRecords",
-	"query": {
-		"$select": {},
-	},
+	"query": {"$select": {}},
 	"response": _communications_call_records_response,
 }
 
@@ -87,9 +85,7 @@ endpoints["communications_call_record"] := {
 	"methods": {"GET"},
 	"path": "/v1.0/communications/callRecords/{callChainId}",
 	"params": {"callChainId": {"pattern": `(?:[({]?[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}[)}]?)`}},
-	"query": {
-		"$select": {},
-	},
+	"query": {"$select": {}},
 	"response": _communications_call_records_response,
 }
 
@@ -101,9 +97,7 @@ endpoints["communications_call_records_get_pstn_calls"] := {
 	"methods": {"GET"},
 	"path": "/v1.0/communications/callRecords/getPstnCalls(fromDateTime={startDate},toDateTime={endDate})",
 	"params": {"startDate": {"pattern": `[0-9]{4}-[0-9][0-9]-[0-9][0-9]`}, "endDate": {"pattern": `[0-9]{4}-[0-9][0-9]-[0-9][0-9]`}},
-	"query": {
-		"$skip": {},
-	},
+	"query": {"$skip": {}},
 	"response": shape.rules(_anything, [
 		{"at": _pseudonymized, "do": shape.pseudonym},
 		{"at": ["$..callId"], "do": shape.tokenize},
@@ -174,9 +168,7 @@ endpoints["drive_activities"] := {
 	"methods": {"GET"},
 	"path": "/v1.0/drives/{driveId}/activities",
 	"params": {"driveId": shape.keep},
-	"query": {
-		"$skiptoken": {},
-	},
+	"query": {"$skiptoken": {}},
 	"response": shape.rules(
 		shape.schema({
 			"@microsoft.graph.hasMoreData": shape.typed("boolean"),
@@ -198,9 +190,7 @@ endpoints["drive_item_activities"] := {
 	"methods": {"GET"},
 	"path": "/v1.0/drives/{driveId}/items/{itemId}/activities",
 	"params": {"driveId": shape.keep, "itemId": shape.keep},
-	"query": {
-		"$skiptoken": {},
-	},
+	"query": {"$skiptoken": {}},
 	"response": shape.rules(
 		shape.schema({
 			"@microsoft.graph.hasMoreData": shape.typed("boolean"),
@@ -454,45 +444,29 @@ _item_action_set := {
 		"parentAuthor": _identity_set,
 		"participants": [_identity_set],
 	},
-	"mention": {
-		"mentionees": [_identity_set],
-	},
-	"rename": {
-		"oldName": shape.typed("string"),
-	},
-	"share": {
-		"recipients": [_identity_set],
-	},
-	"version": {
-		"newVersion": shape.typed("string"),
-	},
+	"mention": {"mentionees": [_identity_set]},
+	"rename": {"oldName": shape.typed("string")},
+	"share": {"recipients": [_identity_set]},
+	"version": {"newVersion": shape.typed("string")},
 }
 
 # The definition RemoteItem.
 _remote_item := {
 	"createdBy": _identity_set,
 	"createdDateTime": shape.typed("string"),
-	"file": {
-		"mimeType": shape.typed("string"),
-	},
-	"folder": {
-		"childCount": shape.typed("integer"),
-	},
+	"file": {"mimeType": shape.typed("string")},
+	"folder": {"childCount": shape.typed("integer")},
 	"id": shape.typed("string"),
 	"lastModifiedBy": _identity_set,
 	"lastModifiedDateTime": shape.typed("string"),
-	"package": {
-		"type": shape.typed("string"),
-	},
+	"package": {"type": shape.typed("string")},
 	"shared": {
 		"owner": _identity_set,
 		"sharedBy": _identity_set,
 		"sharedDateTime": shape.typed("string"),
 	},
 	"size": shape.typed("integer"),
-	"specialFolder": {
-		"name": shape.typed("string"),
-	},
+	"specialFolder": {"name": shape.typed("string")},
 }
 
 # The definition DriveItem.
@@ -502,21 +476,15 @@ _drive_item := {
 	"createdDateTime": shape.typed("string"),
 	"lastModifiedDateTime": shape.typed("string"),
 	"deleted": {},
-	"file": {
-		"mimeType": shape.typed("string"),
-	},
+	"file": {"mimeType": shape.typed("string")},
 	"fileSystemInfo": {
 		"createdDateTime": shape.typed("string"),
 		"lastModifiedDateTime": shape.typed("string"),
 	},
-	"folder": {
-		"childCount": shape.typed("integer"),
-	},
+	"folder": {"childCount": shape.typed("integer")},
 	"id": shape.typed("string"),
 	"malware": {},
-	"package": {
-		"type": shape.typed("string"),
-	},
+	"package": {"type": shape.typed("string")},
 	"parentReference": {
 		"driveId": shape.typed("string"),
 		"driveType": shape.typed("string"),
@@ -539,9 +507,7 @@ _drive_item := {
 		"webId": shape.typed("string"),
 	},
 	"size": shape.typed("integer"),
-	"specialFolder": {
-		"name": shape.typed("string"),
-	},
+	"specialFolder": {"name": shape.typed("string")},
 }
 
 # The definition ItemActivity.
@@ -554,9 +520,7 @@ _item_activity := {
 	},
 	"driveItem": _drive_item,
 	"id": shape.typed("string"),
-	"listItem": {
-		"id": shape.typed("string"),
-	},
+	"listItem": {"id": shape.typed("string")},
 	"times": {
 		"observedDateTime": shape.typed("string"),
 		"recordedDateTime": shape.typed("string"),
