@@ -10,13 +10,16 @@ type frame struct {
 	live bool
 	// written: a member or element was output, so the next one needs a comma.
 	written bool
+	// compact: the array has no null.
+	compact bool
+	// plus: the name of a member that is not unknown begins with "+", so this object
+	// gets no digests: one of the same name may be among its members.
+	plus bool
 	// index is the index of the current element of an array, or the number of
 	// members read of an object.
 	index int
 	// items decides the elements of a live array.
 	items *plan.Node
-	// compact: the array has no null.
-	compact bool
 	// fields are what a live object knows.
 	fields *plan.Fields
 	// field is the current member of an object, nil if it is unknown.
@@ -30,9 +33,6 @@ type frame struct {
 	seen int
 	// digests is where this object's digests begin in Rewriter.digests.
 	digests int
-	// plus: the name of a member that is not unknown begins with "+", so this object
-	// gets no digests: one of the same name may be among its members.
-	plus bool
 }
 
 // top is the innermost frame. There must be one.

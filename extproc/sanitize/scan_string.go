@@ -79,9 +79,11 @@ func plainPrefix(b []byte) int {
 	for ; len(b)-i >= 8; i += 8 {
 		x := binary.LittleEndian.Uint64(b[i:])
 		// The high bit of a byte is set where that byte is below 0x20, is a
-		// quote, is a backslash, or is not ASCII. A borrow can set it wrongly
-		// only above a byte where it is set rightly, and the lowest one counts.
-		m := (x | (x - 0x20*each) | ((x ^ '"'*each) - each) | ((x ^ '\\'*each) - each)) & high
+		// quote, is a backslash, or is not ASCII. The quote, 0x22, is the one byte
+		// that flipping 0x02 makes 0x20; those below stay among themselves. A borrow
+		// can set a bit wrongly only above a byte where it is set rightly, and the
+		// lowest one counts.
+		m := (x | ((x ^ 0x02*each) - 0x21*each) | ((x ^ '\\'*each) - each)) & high
 		if m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
