@@ -222,6 +222,11 @@ func changeValue(do string, v *tree) (*tree, bool) {
 			return &tree{}, true
 		}
 		return &tree{scalar: "p(" + text + ")"}, true
+	case "text_digest":
+		if isString {
+			return &tree{scalar: fmt.Sprintf(`{"length":%d,"word_count":%d}`, len(text), len(strings.Fields(text)))}, true
+		}
+		return v, true
 	case "without":
 		switch {
 		case blank:
@@ -518,7 +523,7 @@ func TestRulesAgainstThePlainWay(t *testing.T) {
 	for range 1000 {
 		var rules []testRule
 		for range 1 + rng.IntN(4) {
-			r := testRule{do: []string{"drop", "drop", "tokenize", "tokenize", "pseudonym", "digest", "without"}[rng.IntN(7)]}
+			r := testRule{do: []string{"drop", "drop", "tokenize", "tokenize", "pseudonym", "digest", "without", "text_digest"}[rng.IntN(8)]}
 			if slices.ContainsFunc(rules, func(r testRule) bool { return r.do != "digest" }) && r.do == "digest" {
 				r.do = "drop"
 			}

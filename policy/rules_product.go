@@ -16,6 +16,8 @@ type product struct {
 	units []pathUnit
 	at    position
 	made  map[productKey]*plan.Node
+	// dropsNull are the elements of which base removes those that are null.
+	dropsNull map[*plan.Node]bool
 }
 
 type productKey struct {
@@ -28,7 +30,7 @@ type productKey struct {
 
 // product makes the node for a whole body.
 func (s *shapes) product(base *plan.Node, units []pathUnit, at position) *plan.Node {
-	p := product{s: s, units: units, at: at, made: map[productKey]*plan.Node{}}
+	p := product{s: s, units: units, at: at, made: map[productKey]*plan.Node{}, dropsNull: map[*plan.Node]bool{}}
 	var st pathState
 	for i := range units {
 		st.add(units, arrival{unit: i, count: 1})
@@ -52,39 +54,59 @@ func (p *product) node(base *plan.Node, st pathState, pointer string) *plan.Node
 	if node == nil {
 		return nil
 	}
-	var changes pathState
-	wholly := false
-	for _, one := range st.found(p.units) {
-		switch u := p.units[one.unit]; u.kind {
-		case unitDigest:
-			if node.Digest == nil { // the first wins, as the second sees what the first added
-				node.Digest = u.digest
-			}
-		case unitChange:
-			changes = append(changes, one)
-			wholly = wholly || u.path[len(u.path)-1].kind == byWildcard
-		}
-	}
-	if wholly {
-		node.Digest = nil // all members of the object are changed, the digest among them
-	}
-	if base != nil && node.Digest == nil {
-		node.Digest = base.Digest
-	}
+	changes := p.changes(st)
+	node.Digest = p.digest(base, st, changes)
+	steps := p.steps(changes)
 	switch {
 	case base == nil || base.Op == plan.Drop:
-	case len(changes) > 0:
-		p.change(node, base, changes)
+	case changesContainers(steps), len(steps) > 0 && base.Op != plan.Any && !isContainer(base):
+		p.change(node, base, changes, steps)
 	case base.Op == plan.Choose:
 		p.choose(node, base.Choice, st, pointer)
+	case isContainer(base):
+		p.fill(node, base, st, map[question]bool{}, pointer, nil)
 	default:
-		p.fill(node, base, st, map[question]bool{}, pointer)
+		p.fill(node, base, st, map[question]bool{}, pointer, steps)
 	}
 	if p.looked(st) {
 		there := base != nil && base.Op != plan.Drop && !slices.ContainsFunc(changes, func(one arrival) bool { return p.units[one.unit].drops() })
 		*node = plan.Node{Op: map[bool]plan.Op{true: plan.Keep}[there], Pointer: node.Pointer}
 	}
 	return node
+}
+
+// changes are the arrivals of units that change this very value.
+func (p *product) changes(st pathState) pathState {
+	return slices.DeleteFunc(st.found(p.units), func(one arrival) bool { return p.units[one.unit].kind != unitChange })
+}
+
+// digest is the one that is made of a value.
+func (p *product) digest(base *plan.Node, st, changes pathState) *plan.Digest {
+	for _, one := range changes {
+		if u := p.units[one.unit]; u.path[len(u.path)-1].kind == byWildcard && changesContainers(u.steps) {
+			st = nil // all members of the object are changed, the digest among them
+		}
+	}
+	for _, one := range st.found(p.units) {
+		if u := p.units[one.unit]; u.kind == unitDigest {
+			return u.digest // the first wins, as the second sees what the first added
+		}
+	}
+	if base != nil {
+		return base.Digest
+	}
+	return nil
+}
+
+// isContainer tells a base that has nothing to do with scalars.
+func isContainer(base *plan.Node) bool {
+	return base.Op == plan.Object || base.Op == plan.Array || base.Op == plan.Choose
+}
+
+// changesContainers tells steps that do something to objects and arrays: digests
+// leave them as they are.
+func changesContainers(steps []plan.Step) bool {
+	return slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Do != plan.StepDigest })
 }
 
 // looked tells whether a condition found this value.
@@ -108,12 +130,13 @@ func (p *product) choose(node *plan.Node, c *plan.Choice, st pathState, pointer 
 }
 
 // fill makes node what base is, with the state carried on to what is below it.
-// It asks what is still open of an object, a question at a time.
-func (p *product) fill(node, base *plan.Node, st pathState, answers map[question]bool, pointer string) {
+// It asks what is still open of an object, a question at a time. Steps, if any, are
+// what a scalar goes through.
+func (p *product) fill(node, base *plan.Node, st pathState, answers map[question]bool, pointer string, steps []plan.Step) {
 	q, open := p.open(base, st, answers)
 	passed := st.passed(p.units, answers)
 	if open {
-		node.Op, node.Choice = plan.Choose, &plan.Choice{}
+		node.Op, node.Choice, node.Steps = plan.Choose, &plan.Choice{}, nil
 		branch := func(holds func(question) bool) *plan.Node {
 			next := p.s.newNode(pointer, p.at)
 			if next == nil {
@@ -124,7 +147,7 @@ func (p *product) fill(node, base *plan.Node, st pathState, answers map[question
 			for _, other := range p.alike(q, passed) {
 				told[other] = holds(other)
 			}
-			p.fill(next, base, st, told, pointer)
+			p.fill(next, base, st, told, pointer, steps)
 			return next
 		}
 		p.ask(node.Choice, q, branch, passed)
@@ -144,139 +167,16 @@ func (p *product) fill(node, base *plan.Node, st pathState, answers map[question
 	}
 	if base.Items != nil {
 		below := st.element(p.units)
-		node.Items = p.node(base.Items, below, p.under(pointer, base.Items, below))
-		if node.Compact && node.Items != nil && node.Items.Op == plan.Run && slices.ContainsFunc(below.found(p.units), func(one arrival) bool { return p.units[one.unit].kind == unitChange }) {
-			// Only what is null before the rules is removed.
+		if base.Compact && changesContainers(p.steps(p.changes(below))) {
+			// Only what is null before the rules is removed: the element does that.
 			node.Compact = false
-			node.Items.Steps = slices.Insert(node.Items.Steps, len(baseSteps(base.Items)), plan.Step{Do: plan.StepDropNull})
+			p.dropsNull[base.Items] = true
 		}
+		node.Items = p.node(base.Items, below, p.under(pointer, base.Items, below))
 	}
-}
-
-// ask makes the choice that answers a question.
-func (p *product) ask(c *plan.Choice, q question, branch func(func(question) bool) *plan.Node, st pathState) {
-	if q.all != "" {
-		c.All = q.names()
-		c.Then = branch(func(question) bool { return true })
-		c.Else = branch(func(question) bool { return false })
-		return
+	if len(steps) > 0 {
+		node.Op, node.Steps = plan.Run, steps
 	}
-	c.Member, c.Cases = q.test.member, map[string]*plan.Node{}
-	for _, other := range p.alike(q, st) {
-		if value := other.test.value; c.Cases[value] == nil {
-			c.Cases[value] = branch(func(q question) bool { return (q.test.value == value) != q.test.unequal })
-		}
-	}
-	c.Else = branch(func(q question) bool { return q.test.unequal })
-}
-
-// alike are the questions that the same choice answers: a member is looked up once
-// for all values that it is compared with. A unit for which it may have changed by
-// then has to wait.
-func (p *product) alike(q question, st pathState) []question {
-	var all []question
-	for _, one := range st {
-		other, ok := one.question(p.units)
-		if !ok || other.all != q.all || other.original != q.original || other.test.member != q.test.member {
-			continue
-		}
-		if other == q || !slices.ContainsFunc(other.names(), func(name string) bool { return len(p.before(other, st, nil, name)) > 0 }) {
-			all = append(all, other)
-		}
-	}
-	return all
-}
-
-// open finds the first question that has no answer yet. Where there is only one
-// answer it is noted.
-func (p *product) open(base *plan.Node, st pathState, answers map[question]bool) (question, bool) {
-	if base.Op != plan.Object && base.Op != plan.Any {
-		return question{}, false
-	}
-	for told := -1; told < len(answers); {
-		told = len(answers)
-		passed := st.passed(p.units, answers)
-		for _, one := range passed {
-			q, ok := one.question(p.units)
-			if _, told := answers[q]; !ok || told {
-				continue
-			}
-			answer, known := p.known(base, q, passed, answers)
-			if !known {
-				return q, true
-			}
-			answers[q] = answer
-			break // what passes now may change what the next one asks for
-		}
-	}
-	return question{}, false
-}
-
-// known answers a question by what the base and the units before it leave of the
-// members it asks for.
-func (p *product) known(base *plan.Node, q question, st pathState, answers map[question]bool) (answer, known bool) {
-	if q.original {
-		return false, false
-	}
-	for _, name := range q.names() {
-		m, before := memberOf(base, name), p.before(q, st, answers, name)
-		switch {
-		case m == nil || m.Op == plan.Drop || slices.ContainsFunc(before, pathUnit.drops):
-			return q.test.unequal, true
-		case q.all != "":
-		case m.Op == plan.Object || m.Op == plan.Array || m.Op == plan.Choose:
-			return q.test.unequal, true
-		case !(m.Op == plan.Keep || m.Op == plan.Any || m.Op == plan.Run && !slices.ContainsFunc(m.Steps, func(s plan.Step) bool { return s.Do < plan.StepString })):
-			p.s.add(p.units[q.unit].at.error("shape_error", fmt.Sprintf("cannot be expressed: the filter reads the member %q, which the base shape changes", name), ""))
-			return false, true
-		case len(before) == 0:
-		case !tokenLike(q.test.value) && !slices.ContainsFunc(before, func(u pathUnit) bool { return !u.makesTokens() }):
-			return q.test.unequal, true // a token is no such text
-		default:
-			p.s.add(p.units[q.unit].at.error("shape_error", fmt.Sprintf("cannot be expressed: the filter reads the member %q, which an earlier rule changes", name), "put the rule that looks before the one that changes"))
-			return false, true
-		}
-	}
-	return false, false
-}
-
-// tokenLike tells whether a text might be what a step makes of another.
-func tokenLike(text string) bool {
-	return blankOr(text, "null") || strings.HasPrefix(text, "t~") || strings.HasPrefix(text, "p~") || strings.HasPrefix(text, "{") || len(text) >= 43
-}
-
-func blankOr(text, other string) bool { return strings.TrimSpace(text) == "" || text == other }
-
-// before are the units before that of a question that change a member, given the
-// answers; without any, those that may.
-func (p *product) before(q question, st pathState, answers map[question]bool, name string) []pathUnit {
-	if answers == nil {
-		answers = map[question]bool{}
-		for _, one := range st {
-			if other, ok := one.question(p.units); ok {
-				answers[other] = true
-			}
-		}
-		st = st.passed(p.units, answers)
-	}
-	var all []pathUnit
-	for _, found := range st.member(p.units, answers, name).found(p.units) {
-		if u := p.units[found.unit]; found.unit < q.unit && u.kind == unitChange {
-			all = append(all, u)
-		}
-	}
-	return all
-}
-
-// memberOf is what an object that base decides has as a member.
-func memberOf(base *plan.Node, name string) *plan.Node {
-	if f := base.Object.Lookup([]byte(name)); f != nil {
-		return f.Node
-	}
-	if base.Object == nil {
-		return nil
-	}
-	return base.Object.Rest
 }
 
 // fields multiplies the members of an object.
@@ -332,10 +232,8 @@ var asSteps = map[plan.Op]plan.StepOp{
 	plan.MatchReplace: plan.StepMatch,
 }
 
-// change makes node what base is, with the changes that rules make to the value
-// itself. Nothing below it is left to be decided: a scalar has nothing below it,
-// and what is none becomes null, is dropped or refuses the body.
-func (p *product) change(node, base *plan.Node, changes pathState) {
+// steps are the changes that units make to a value, up to where one drops it.
+func (p *product) steps(changes pathState) []plan.Step {
 	var steps []plan.Step
 	for _, one := range changes {
 		u := p.units[one.unit]
@@ -347,13 +245,24 @@ func (p *product) change(node, base *plan.Node, changes pathState) {
 			steps = append(steps, u.steps...)
 		}
 	}
-	if i := slices.IndexFunc(steps, func(s plan.Step) bool { return s.Do == plan.StepDrop }); i == 0 {
-		return
-	} else if i > 0 {
+	if i := slices.IndexFunc(steps, func(s plan.Step) bool { return s.Do == plan.StepDrop }); i >= 0 {
 		steps = steps[:i+1]
+	}
+	return steps
+}
+
+// change makes node what base is, with the changes that rules make to the value
+// itself. Nothing below it is left to be decided: a scalar has nothing below it,
+// and what is none becomes null, is dropped or refuses the body.
+func (p *product) change(node, base *plan.Node, changes pathState, steps []plan.Step) {
+	if steps[0].Do == plan.StepDrop {
+		return
 	}
 	if base.Op == plan.Link {
 		p.s.add(p.units[changes[0].unit].at.error("shape_error", fmt.Sprintf("the path finds %q, which the base shape seals as a link", p.s.plan.Pointers[node.Pointer]), "a link can be dropped, nothing else"))
+	}
+	if p.dropsNull[base] {
+		steps = slices.Concat([]plan.Step{{Do: plan.StepDropNull}}, steps)
 	}
 	node.Op, node.Steps = plan.Run, slices.Concat(baseSteps(base), steps)
 }

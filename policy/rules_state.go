@@ -70,44 +70,6 @@ func (st pathState) key() string {
 	return b.String()
 }
 
-// question is asked of an object: what a test says of it, or whether it has all
-// of several names.
-type question struct {
-	// unit is the index of the unit that asks: what it sees depends on the units
-	// before it.
-	unit int
-	test pathTest
-	// all are the names, joined by "\x00"; empty if test is asked.
-	all string
-	// original: it is asked of the body as it came, not of what the base leaves.
-	original bool
-}
-
-// names are the members that a question is about.
-func (q question) names() []string {
-	if q.all == "" {
-		return []string{q.test.member}
-	}
-	return strings.Split(q.all, "\x00")
-}
-
-func joined(names []string) string { return strings.Join(names, "\x00") }
-
-// question returns what the unit of an arrival asks of an object, if anything.
-func (one arrival) question(units []pathUnit) (question, bool) {
-	u := units[one.unit]
-	if one.segment == len(u.path) {
-		return question{}, false
-	}
-	switch next := u.path[one.segment]; {
-	case next.kind == byFilter:
-		return question{unit: one.unit, test: next.test, original: u.kind == unitDigest}, true
-	case one.mode == scanning && len(next.names) > 1:
-		return question{unit: one.unit, all: joined(next.names), original: u.kind == unitDigest}, true
-	}
-	return question{}, false
-}
-
 // passed adds to the state of an object the arrivals whose filter it passes. What
 // follows a filter is a name, so one round finds all.
 func (st pathState) passed(units []pathUnit, answers map[question]bool) pathState {

@@ -78,9 +78,10 @@ type Node struct {
 	Pointer int
 	// Match is set for MatchReplace.
 	Match *Match
-	// Object is set for Object, and may be for Any.
+	// Object is set for Object, and may be for Any, and for Run where an object comes
+	// out of the last step.
 	Object *Fields
-	// Items is set for Array, and may be for Any: what happens to each element.
+	// Items is set for Array, and may be for Any and Run: what happens to each element.
 	Items *Node
 	// Compact says of an Array or Any that elements which are null, or become it,
 	// are removed.
