@@ -29,6 +29,7 @@ test_interactions if {
 			"@odata.count": {"$op": "drop"},
 			"@odata.nextLink": {"$op": "link"},
 			"@microsoft.graph.tips": {"$op": "drop"},
+			"error": errors.shape.error,
 			"value": [m365_copilot.interaction],
 		},
 	}

@@ -65,6 +65,7 @@ test_drive_delta if {
 			"@odata.nextLink": {"$op": "link"},
 			"@odata.deltaLink": {"$op": "link"},
 			"@microsoft.graph.tips": {"$op": "drop"},
+			"error": errors.shape.error,
 			"value": [onedrive.drive_item],
 		},
 	}
@@ -101,6 +102,7 @@ test_activities if {
 			"@odata.nextLink": {"$op": "link"},
 			"@microsoft.graph.hasMoreData": {"$op": "typed", "type": "boolean"},
 			"@microsoft.graph.tips": {"$op": "drop"},
+			"error": errors.shape.error,
 			"value": [onedrive.activity],
 		},
 	}

@@ -6,6 +6,7 @@
 #   is written in that connector.
 package graphveil.types
 
+import data.graphveil.errors
 import data.graphveil.shape
 
 # METADATA
@@ -25,12 +26,15 @@ entity := {
 # title: page
 # description: |
 #   One page of a list. For endpoints that allow `$count`; the context and the
-#   tips repeat the path that was asked, with the user's id in it.
+#   tips repeat the path that was asked, with the user's id in it. An error beside
+#   the items says that the service gave up in the middle: its code stays, or the
+#   page would look complete.
 page(item) := {
 	"@odata.context": shape.drop,
 	"@odata.count": shape.keep,
 	"@odata.nextLink": shape.link,
 	"@microsoft.graph.tips": shape.drop,
+	"error": errors.shape.error,
 	"value": [item],
 }
 

@@ -1,5 +1,6 @@
 package graphveil.types_test
 
+import data.graphveil.errors
 import data.graphveil.shape
 import data.graphveil.types as t
 
@@ -31,6 +32,7 @@ test_page if {
 		"@odata.count": {"$op": "keep"},
 		"@odata.nextLink": {"$op": "link"},
 		"@microsoft.graph.tips": {"$op": "drop"},
+		"error": errors.shape.error,
 		"value": [{"id": {"$op": "keep"}}],
 	}
 }
@@ -42,6 +44,7 @@ test_changes if {
 		"@odata.deltaLink": {"$op": "link"},
 		"@odata.nextLink": {"$op": "link"},
 		"@microsoft.graph.tips": {"$op": "drop"},
+		"error": errors.shape.error,
 		"value": [{"id": {"$op": "keep"}, "@removed": {"reason": {"$op": "keep"}}}],
 	}
 }
