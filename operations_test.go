@@ -48,6 +48,13 @@ func TestOperations(t *testing.T) {
 			run.add(fmt.Sprintf(`shape.rules(shape.any, [{"at": [%q], "do": shape.drop}])`, path), `{"other":1}`, `{"other":1}`)
 		}
 	}
+	for _, value := range []string{`true`, `{"a":1}`, `["x"]`} {
+		for _, do := range []string{"pseudonym", "reversible", "json_pseudonym", "json_pseudonym_with_original", `match("a", shape.email)`} {
+			run.add("shape.steps([shape."+do+"])", `{"v":`+value+`}`, "refused")
+			run.add(`shape.rules(shape.any, [{"at": ["$.v"], "do": shape.`+do+"}])", `{"v":`+value+`}`, "refused")
+		}
+		run.add(`shape.rules(shape.any, [{"at": ["$.v"], "do": shape.text_digest}])`, `{"v":`+value+`}`, `{"v":`+value+`}`)
+	}
 	run.all()
 
 	// A digest leaves what the operation inside it leaves, steps what their last one

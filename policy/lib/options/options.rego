@@ -20,8 +20,9 @@ schema := {
 # METADATA
 # title: ids
 # description: |
-#   Whether user ids leave as `p~` tokens, which are then the only way to
-#   address a user (`reversible`), or as they are (`clear`).
+#   Whether ids of users, and identifiers that embed people (of chats, members,
+#   meetings), leave as `p~` tokens, which are then the only way to address them
+#   (`reversible`), or as they are (`clear`).
 ids := _value("ids")
 
 # METADATA

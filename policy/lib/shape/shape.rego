@@ -146,7 +146,9 @@ refuse := {"$op": "refuse"}
 
 # METADATA
 # title: hash
-# description: The bare hash of a string or number, 43 characters.
+# description: |
+#   The bare hash of a string or number, 43 characters. Anything else, also null
+#   and blank strings, refuses the body: for imported rules.
 hash := {"$op": "hash"}
 
 # METADATA
