@@ -54,6 +54,13 @@ type PseudonymConfig struct {
 	Domains string `yaml:"domains"`
 	// Canonicalization: strict (default) or ignore_dots.
 	Canonicalization string `yaml:"canonicalization"`
+	// DomainSaltFile and DomainKeyFile hold salt and key of domains that are
+	// tokenized or encrypted, IPSaltFile and IPKeyFile those of IP addresses. Empty
+	// means the ones above. Psoxy can have them apart.
+	DomainSaltFile string `yaml:"domain_salt_file"`
+	DomainKeyFile  string `yaml:"domain_key_file"`
+	IPSaltFile     string `yaml:"ip_salt_file"`
+	IPKeyFile      string `yaml:"ip_key_file"`
 }
 
 // ProcessorConfig says where the processor listens and how long it waits.
@@ -153,6 +160,22 @@ func (p *PseudonymConfig) keys() (pseudonym.Config, [][]byte, error) {
 			return c, nil, err
 		}
 		c.PreviousKeys = append(c.PreviousKeys, key)
+	}
+	for _, own := range []struct {
+		to        *string
+		file, key string
+	}{
+		{&c.DomainSalt, p.DomainSaltFile, "pseudonyms.domain_salt_file"},
+		{&c.DomainKey, p.DomainKeyFile, "pseudonyms.domain_key_file"},
+		{&c.IPSalt, p.IPSaltFile, "pseudonyms.ip_salt_file"},
+		{&c.IPKey, p.IPKeyFile, "pseudonyms.ip_key_file"},
+	} {
+		if own.file == "" {
+			continue
+		}
+		if *own.to, err = secret("", own.file, own.key); err != nil {
+			return c, nil, err
+		}
 	}
 	if err := p.handling(&c); err != nil {
 		return c, nil, err

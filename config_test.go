@@ -116,3 +116,31 @@ func TestSecretsComeFromFilesOrTheEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// Domains and IP addresses can have salt and key of their own.
+func TestKeysOfTheirOwn(t *testing.T) {
+	folder := t.TempDir()
+	file := func(name string) string {
+		path := folder + "/" + name
+		if err := os.WriteFile(path, []byte(name+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	t.Setenv("GRAPHVEIL_SALT", "")
+	t.Setenv("GRAPHVEIL_KEY", "")
+	p := PseudonymConfig{SaltFile: file("salt"), KeyFile: file("key")}
+	shared, _, err := p.keys()
+	if err != nil || shared.DomainSalt+shared.DomainKey+shared.IPSalt+shared.IPKey != "" {
+		t.Errorf("%+v, %v", shared, err)
+	}
+	p.DomainSaltFile, p.DomainKeyFile, p.IPSaltFile, p.IPKeyFile = file("ds"), file("dk"), file("is"), file("ik")
+	own, _, err := p.keys()
+	if got := []string{own.Salt, own.Key, own.DomainSalt, own.DomainKey, own.IPSalt, own.IPKey}; err != nil || !slices.Equal(got, []string{"salt", "key", "ds", "dk", "is", "ik"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	p.IPKeyFile = folder + "/none"
+	if _, _, err := p.keys(); err == nil || !strings.Contains(err.Error(), "pseudonyms.ip_key_file") {
+		t.Errorf("a missing file: %v", err)
+	}
+}
