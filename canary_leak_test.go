@@ -35,7 +35,7 @@ func TestNoCanaryLeaves(t *testing.T) {
 	}
 	t.Logf("GRAPHVEIL_SEED=%d", seed)
 	clear := readInClear(t)
-	for _, options := range []map[string]string{{}, {"ids": "clear"}, {"encoding": "json", "versions": "all"}, {"level": "strict"}} {
+	for _, options := range []map[string]string{{}, {"ids": "clear"}, {"encoding": "json", "endpoints": "all"}, {"level": "strict"}} {
 		l := leakTest{T: t, schema: schema, clear: clear, options: options, random: rand.New(rand.NewPCG(seed, 0))}
 		l.run()
 	}
@@ -138,7 +138,7 @@ func (l *leakTest) judge(e policy.EndpointInfo, found map[string]canaryOrigin) {
 }
 
 // defaults are the options' values where nothing is set.
-var defaults = map[string]string{"ids": "reversible", "groups": "on", "encoding": "token", "level": "standard", "versions": "psoxy"}
+var defaults = map[string]string{"ids": "reversible", "groups": "on", "encoding": "token", "level": "standard", "endpoints": "psoxy"}
 
 // option tells whether "name: value" is in force.
 func (l *leakTest) option(want string) bool {

@@ -26,8 +26,8 @@ endpoints["beta_interactions"] := _interactions("/beta")
 
 # METADATA
 # title: interactions
-# description: The same on v1.0; option `versions`.
-endpoints["interactions"] := object.union(_interactions("/v1.0"), {"enabled": options.versions == "all"})
+# description: The same on v1.0; option `endpoints`.
+endpoints["interactions"] := object.union(_interactions("/v1.0"), {"enabled": options.endpoints == "all"})
 
 # METADATA
 # title: users
@@ -55,7 +55,7 @@ refusals["beta"] := errors.beta
 refusals["copilot"] := {
 	"path": "/v1.0/copilot",
 	"code": "copilot_not_served",
-	"message": "Of Copilot, the interactions of a user are served under /beta. The policy's option versions: all serves them under /v1.0 too.",
+	"message": "Of Copilot, the interactions of a user are served under /beta. The policy's option endpoints: all serves them under /v1.0 too.",
 }
 
 _interactions(version) := {

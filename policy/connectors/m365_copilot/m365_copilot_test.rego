@@ -7,7 +7,7 @@ import data.graphveil.types as t
 
 _clear := {"ids": "clear"}
 
-_all := {"versions": "all"}
+_all := {"endpoints": "all"}
 
 test_permissions if {
 	every settings in [{}, {"groups": "off"}] {
@@ -111,5 +111,5 @@ test_refusals if {
 	object.remove(m365_copilot.refusals, {"copilot"}) == {"me": errors.me, "beta": errors.beta}
 	m365_copilot.refusals.copilot.path == "/v1.0/copilot"
 	m365_copilot.refusals.copilot.code == "copilot_not_served"
-	contains(m365_copilot.refusals.copilot.message, "versions: all")
+	contains(m365_copilot.refusals.copilot.message, "endpoints: all")
 }

@@ -67,18 +67,18 @@ endpoints["item_activities"] := _activities("/v1.0/drives/{drive}/items/{item}/a
 
 # METADATA
 # title: beta_drive_activities
-# description: Lists what was done in a drive, on beta; option `versions`.
+# description: Lists what was done in a drive, on beta; option `endpoints`.
 endpoints["beta_drive_activities"] := object.union(
 	_activities("/beta/drives/{drive}/activities", {"drive": _id}),
-	{"enabled": options.versions == "all"},
+	{"enabled": options.endpoints == "all"},
 )
 
 # METADATA
 # title: beta_item_activities
-# description: Lists what was done with one item, on beta; option `versions`.
+# description: Lists what was done with one item, on beta; option `endpoints`.
 endpoints["beta_item_activities"] := object.union(
 	_activities("/beta/drives/{drive}/items/{item}/activities", {"drive": _id, "item": _id}),
-	{"enabled": options.versions == "all"},
+	{"enabled": options.endpoints == "all"},
 )
 
 # METADATA

@@ -121,7 +121,7 @@ test_activities_on_beta_are_an_option if {
 		onedrive.endpoints[concat("_", ["beta", id])] == object.union(on_v1, {
 			"enabled": true,
 			"path": replace(on_v1.path, "/v1.0/", "/beta/"),
-		}) with data.graphveil.settings as {"versions": "all"}
+		}) with data.graphveil.settings as {"endpoints": "all"}
 	}
 }
 

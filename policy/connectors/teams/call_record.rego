@@ -1,5 +1,6 @@
 package graphveil.connectors.teams
 
+import data.graphveil.options
 import data.graphveil.shape
 import data.graphveil.types as t
 
@@ -7,8 +8,9 @@ import data.graphveil.types as t
 # title: call_record
 # description: |
 #   A call or meeting that has ended: when, who and how; with `$expand` also its
-#   sessions. Where not all fit on a page, what would lead to the others is dropped,
-#   as are the ids of participants, which can be phone numbers.
+#   sessions. Where not all fit on a page, what leads to the others is dropped unless
+#   these are served (`endpoints: all`), as are the ids of participants, which can be
+#   phone numbers.
 call_record := object.union(entity, {
 	"id": shape.keep,
 	"version": shape.keep,
@@ -29,8 +31,12 @@ call_record := object.union(entity, {
 	"participants_v2@odata.nextLink": shape.drop,
 	"sessions": [session],
 	"sessions@odata.context": shape.drop,
-	"sessions@odata.nextLink": shape.drop,
+	"sessions@odata.nextLink": _sessions_link,
 })
+
+_sessions_link := shape.link if options.endpoints == "all"
+
+_sessions_link := shape.drop if options.endpoints == "psoxy"
 
 # METADATA
 # title: listed_call_record

@@ -47,6 +47,21 @@ endpoints["call_record"] := {
 }
 
 # METADATA
+# title: call_record_sessions
+# description: |
+#   Lists the sessions of a call record: where `sessions@odata.nextLink` of the
+#   record leads. With `endpoints: all`; Psoxy refuses it.
+endpoints["call_record_sessions"] := {
+	"enabled": options.endpoints == "all",
+	"methods": {"GET"},
+	"path": "/v1.0/communications/callRecords/{record}/sessions",
+	"params": {"record": guid},
+	"query": {"$expand": {"properties": {"segments"}}},
+	"headers": _call_record_headers,
+	"response": page(session),
+}
+
+# METADATA
 # title: direct_routing_calls
 # description: Lists calls over the organisation's own session border controllers, of at most 90 days.
 endpoints["direct_routing_calls"] := {

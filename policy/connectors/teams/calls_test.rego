@@ -64,3 +64,19 @@ test_times_of_call_logs if {
 		not regex.match(pattern, text)
 	}
 }
+
+test_sessions if {
+	all := {"endpoints": "all"}
+	teams.endpoints.call_record_sessions.enabled == false
+	teams.call_record["sessions@odata.nextLink"] == {"$op": "drop"}
+	teams.endpoints.call_record_sessions == {
+		"enabled": true,
+		"methods": {"GET"},
+		"path": "/v1.0/communications/callRecords/{record}/sessions",
+		"params": {"record": teams.guid},
+		"query": {"$expand": {"properties": {"segments"}}},
+		"headers": teams.endpoints.call_record.headers,
+		"response": teams.page(teams.session),
+	} with data.graphveil.settings as all
+	teams.call_record["sessions@odata.nextLink"] == {"$op": "link"} with data.graphveil.settings as all
+}

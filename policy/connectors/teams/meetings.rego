@@ -1,6 +1,7 @@
 package graphveil.connectors.teams
 
 import data.graphveil.directory
+import data.graphveil.options
 import data.graphveil.shape
 import data.graphveil.types as t
 
@@ -18,6 +19,19 @@ endpoints["online_meetings"] := {
 		"$filter": {"reversible": {"joinWebUrl"}},
 	},
 	"response": page(meeting),
+}
+
+# METADATA
+# title: online_meeting
+# description: |
+#   Reads a meeting by its id. With `endpoints: all`; Psoxy refuses it.
+endpoints["online_meeting"] := {
+	"enabled": options.endpoints == "all",
+	"methods": {"GET"},
+	"path": "/v1.0/users/{user}/onlineMeetings/{meeting}",
+	"params": {"user": directory.user_key, "meeting": shape.opaque_id},
+	"query": {"$select": {}},
+	"response": t.single(meeting),
 }
 
 # METADATA

@@ -88,3 +88,12 @@ test_strict_drops_the_meeting_bridge if {
 		teams.meeting.audioConferencing[name] == _drop
 	} with data.graphveil.settings as {"level": "strict"}
 }
+
+test_one_meeting if {
+	teams.endpoints.online_meeting.enabled == false
+	meeting := teams.endpoints.online_meeting with data.graphveil.settings as {"endpoints": "all"}
+	meeting.enabled
+	meeting.path == "/v1.0/users/{user}/onlineMeetings/{meeting}"
+	meeting.params == teams.endpoints.attendance_reports.params
+	meeting.response.id == teams.meeting.id
+}

@@ -39,10 +39,10 @@ users := {
 # METADATA
 # title: users_delta
 # description: |
-#   Lists users that changed. Only with `ids: clear`: where users are addressed by
-#   token, Psoxy refuses it, and nothing here is looser.
+#   Lists users that changed. With `ids: clear` or `endpoints: all`: where users are
+#   addressed by token Psoxy refuses it.
 users_delta := {
-	"enabled": options.ids == "clear",
+	"enabled": _users_as_a_whole,
 	"methods": {"GET"},
 	"path": "/v1.0/users/delta()",
 	"query": _delta_options(user),
@@ -52,9 +52,9 @@ users_delta := {
 # METADATA
 # title: users_count
 # description: |
-#   How many users there are. Only with `ids: clear`, as the delta.
+#   How many users there are. With `ids: clear` or `endpoints: all`, as the delta.
 users_count := {
-	"enabled": options.ids == "clear",
+	"enabled": _users_as_a_whole,
 	"methods": {"GET"},
 	"path": "/v1.0/users/$count",
 	"headers": _headers,
@@ -188,6 +188,12 @@ _list_options := {
 }
 
 # Graph takes no $top, $orderby or $expand here, and $filter by id only.
+default _users_as_a_whole := false
+
+_users_as_a_whole if options.ids == "clear"
+
+_users_as_a_whole if options.endpoints == "all"
+
 _delta_options(item) := {
 	"$select": {"properties": t.released_properties(item)},
 	"$filter": {"reversible": {"id"}},

@@ -361,3 +361,11 @@ test_group_key if {
 		not regex.match(directory.group_key.pattern, text)
 	}
 }
+
+test_users_as_a_whole if {
+	every endpoint in [directory.users_delta, directory.users_count] {
+		endpoint.enabled == false
+	}
+	directory.users_delta.enabled with data.graphveil.settings as _clear
+	directory.users_count.enabled with data.graphveil.settings as {"endpoints": "all"}
+}

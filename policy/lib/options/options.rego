@@ -13,7 +13,7 @@ schema := {
 	"groups": ["on", "off"],
 	"encoding": ["token", "json"],
 	"level": ["standard", "strict"],
-	"versions": ["psoxy", "all"],
+	"endpoints": ["psoxy", "all"],
 	"calls": ["on", "off"],
 }
 
@@ -46,12 +46,13 @@ encoding := _value("encoding")
 level := _value("level")
 
 # METADATA
-# title: versions
+# title: endpoints
 # description: |
-#   `psoxy` serves each endpoint on the version of Graph on which Psoxy's rules have
-#   it; `all` also serves Copilot interactions on v1.0 and activities of drives on
-#   beta.
-versions := _value("versions")
+#   `psoxy` serves what Psoxy's rules serve and nothing else; `all` also serves
+#   what is as safe but Psoxy refuses: changes and count of users with `ids:
+#   reversible`, sessions of call records beyond the first page, one meeting by its
+#   id, Copilot interactions on v1.0, activities of drives on beta.
+endpoints := _value("endpoints")
 
 # METADATA
 # title: calls
