@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,6 +69,7 @@ type listedEndpoint struct {
 	Params      map[string]string `json:"params,omitempty"`
 	Query       []listedOption    `json:"query,omitempty"`
 	Headers     []string          `json:"headers,omitempty"`
+	Media       []string          `json:"media,omitempty"`
 	Permissions []string          `json:"permissions"`
 	ServedBy    string            `json:"served_by,omitempty"`
 }
@@ -80,7 +83,7 @@ type listedOption struct {
 func listing(s *policy.Snapshot) any {
 	var endpoints []listedEndpoint
 	for _, e := range s.Endpoints() {
-		l := listedEndpoint{e.Connector, e.ID, e.Title, e.Methods, e.Path, e.Params, nil, e.Headers, e.Permissions, e.ServedBy}
+		l := listedEndpoint{e.Connector, e.ID, e.Title, e.Methods, e.Path, e.Params, nil, e.Headers, e.Media, e.Permissions, e.ServedBy}
 		for _, q := range e.Query {
 			l.Query = append(l.Query, listedOption{q.Name, q.Rule, q.Properties})
 		}
@@ -99,14 +102,17 @@ func writeList(w io.Writer, s *policy.Snapshot) error {
 				continue
 			}
 			fmt.Fprintf(w, "\n  %s\n    %s %s\n", e.ID, strings.Join(e.Methods, ","), e.Path)
-			for name, rule := range e.Params {
-				fmt.Fprintf(w, "      {%s} %s\n", name, rule)
+			for _, name := range slices.Sorted(maps.Keys(e.Params)) {
+				fmt.Fprintf(w, "      {%s} %s\n", name, e.Params[name])
 			}
 			for _, q := range e.Query {
 				fmt.Fprintf(w, "      %s\n", describeOption(q))
 			}
 			if len(e.Headers) > 0 {
 				fmt.Fprintf(w, "      headers %s\n", strings.Join(e.Headers, ", "))
+			}
+			if len(e.Media) > 0 {
+				fmt.Fprintf(w, "      answers %s\n", strings.Join(e.Media, ", "))
 			}
 			if e.ServedBy != "" {
 				fmt.Fprintf(w, "      served by %s, which has the same\n", e.ServedBy)
