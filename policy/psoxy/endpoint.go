@@ -46,6 +46,10 @@ func (c *importer) endpoints(r *rules) []*imported {
 				c.warn(e.line, "the path %s is also one of the endpoint in line %d, which serves it; of two that match, Psoxy takes any", t, other.source.line)
 				continue
 			}
+			query := query
+			if t.isDelta() {
+				query = c.withoutSelect(e, query)
+			}
 			i := &imported{source: e, from: e.from(), path: t, query: query, headers: headers, body: b}
 			i.id = uniqueID(out, idOf(t))
 			i.params = c.params(e, t)

@@ -423,6 +423,22 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// The decision would refuse every $select on a delta of open rules.
+func TestDeltaHasNoSelect(t *testing.T) {
+	rego, warnings, problems := importText(t, "endpoints:\n  - pathTemplate: /a/delta\n    allowedQueryParams: [$select, $top]\n  - pathTemplate: /a\n    allowedQueryParams: [$select]\n")
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	if delta, list, _ := strings.Cut(rego, `"path": "/a",`); strings.Contains(delta, "$select") || !strings.Contains(list, `"$select": {}`) {
+		t.Errorf("$select on delta or not on the list:\n%s", rego)
+	}
+	if !slices.ContainsFunc(warnings, func(w string) bool {
+		return strings.HasPrefix(w, "rules.yaml:2: the option $select is not imported on delta()")
+	}) {
+		t.Errorf("warnings:\n%s", strings.Join(warnings, "\n"))
+	}
+}
+
 func TestLeaksAreReadable(t *testing.T) {
 	for _, l := range readLeaks() {
 		if len(l.Ends) == 0 || len(l.Fields) == 0 {

@@ -62,6 +62,16 @@ func (c *importer) options(e *endpoint) []option {
 	return out
 }
 
+// withoutSelect takes $select from the query of a delta: the decision lets it name
+// only properties that leave, and of open rules nobody knows which do.
+func (c *importer) withoutSelect(e *endpoint, query []option) []option {
+	isSelect := func(o option) bool { return o.name == "$select" }
+	if slices.ContainsFunc(query, isSelect) {
+		c.warn(e.line, "the option $select is not imported on delta(): a change of a hidden property that it names would show. Where it is needed, write \"$select\": {} and a response that names the properties")
+	}
+	return slices.DeleteFunc(slices.Clone(query), isSelect)
+}
+
 // option imports one of allowedQueryParams.
 func (c *importer) option(w word) (option, bool) {
 	lower := strings.ToLower(w.text)

@@ -50,6 +50,11 @@ func (t template) key() string {
 	return b.String()
 }
 
+// isDelta tells whether it asks for changes.
+func (t template) isDelta() bool {
+	return strings.EqualFold(t.segments[len(t.segments)-1].literal, "delta()")
+}
+
 // call finds the parameters of a function.
 var call = regexp.MustCompile(`=\{[A-Za-z][A-Za-z0-9]*\??\}`)
 

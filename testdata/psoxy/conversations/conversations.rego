@@ -109,7 +109,6 @@ endpoints["team_channel_messages_delta"] := {
 	"params": {"teamId": shape.keep, "channelId": shape.keep},
 	"query": {
 		"$deltatoken": {"values": {"latest"}},
-		"$select": {},
 		"$skiptoken": {},
 		"$top": {},
 	},

@@ -213,7 +213,6 @@ endpoints["drive_root_delta"] := {
 	"path": "/v1.0/drives/{driveId}/root/delta()",
 	"params": {"driveId": shape.keep},
 	"query": {
-		"$select": {},
 		"$top": {},
 		"token": {},
 	},
