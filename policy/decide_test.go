@@ -269,6 +269,29 @@ func TestDecideCustom(t *testing.T) {
 	}
 }
 
+// TestDecideCustomPath: a denial by path holds however a client spells the path.
+func TestDecideCustomPath(t *testing.T) {
+	s := mustLoad(t, connector(`endpoints["changes"] := {"methods": {"GET"}, "path": "/v1.0/items/{item}/delta()", "params": {"item": shape.keep}, "response": {}}
+
+endpoints["between"] := {"methods": {"GET"}, "path": "/v1.0/Items/f(from={from},To={to})", "params": {"from": shape.keep, "to": shape.keep}, "response": {}}
+`)+`-- custom.rego --
+package graphveil.custom
+
+deny contains "by_path" if input.request.path in {"/v1.0/items/A%20b/delta", "/v1.0/Items/f(from=1,To='x')"}
+
+deny contains "by_segments" if input.request.segments in {["v1.0", "items", "A b", "delta"], ["v1.0", "Items", "f(from=1,To='x')"]}
+`)
+	for _, path := range []string{
+		"/v1.0/items/A%20b/delta", "/V1.0/ITEMS('A%20b')/Delta()", "/v1.0/items/%41%20b/microsoft.graph.delta", "/v1.0/items/A%20b/Microsoft.Graph.Delta()",
+		"/v1.0/Items/f(from=1,To='x')", "/v1.0/items/microsoft.graph.F(TO='x',From=1)",
+	} {
+		checkDenied(t, path, decide(t, s, path, policy.Input{}), "by_path", "by_segments")
+	}
+	if d := decide(t, s, "/v1.0/items/a%20b/delta", policy.Input{}); !d.Allow {
+		t.Errorf("another item: %q", d.Reasons)
+	}
+}
+
 func TestDecideCaller(t *testing.T) {
 	s := mustLoad(t, withCustom(`deny contains "unknown_caller" if not _known
 

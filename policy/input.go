@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -56,9 +57,9 @@ func strs(list []string) *ast.Term {
 // value builds the input of data.graphveil.decision, as schemas/input.json
 // describes it.
 func (in Input) value(route Route) (ast.Value, error) {
-	segments := make([]string, len(in.Target.Segments))
-	for i, s := range in.Target.Segments {
-		segments[i] = s.String()
+	path := route.AppendPath(nil, func(i int) string { return route.Params[i].Value })
+	if path == nil {
+		return nil, errors.New("the route has a parameter that can be no segment")
 	}
 	query := make([]item, len(in.Target.Options))
 	for i, o := range in.Target.Options {
@@ -81,8 +82,8 @@ func (in Input) value(route Route) (ast.Value, error) {
 	return ast.NewObject(
 		item{ast.InternedTerm("request"), ast.ObjectTerm(
 			item{ast.InternedTerm("method"), str(in.Method)},
-			item{ast.InternedTerm("path"), str(in.Target.Path())},
-			item{ast.InternedTerm("segments"), strs(segments)},
+			item{ast.InternedTerm("path"), str(string(path))},
+			item{ast.InternedTerm("segments"), strs(route.segments())},
 			item{ast.InternedTerm("query"), ast.ObjectTerm(query...)},
 			item{ast.InternedTerm("headers"), ast.ObjectTerm(headers...)},
 			item{ast.InternedTerm("sealed"), ast.InternedTerm(in.Sealed)},

@@ -190,6 +190,23 @@ func (r Route) AppendPath(dst []byte, value func(i int) string) []byte {
 	return dst
 }
 
+// segments are the segments of the path as AppendPath spells them, decoded.
+func (r Route) segments() []string {
+	var segments []string
+	params := r.Params
+	for _, s := range r.endpoint.template {
+		segment := odata.Segment{Value: s.text, Call: len(s.arguments) > 0}
+		if s.kind == parameter {
+			segment.Value, params = params[0].Value, params[1:]
+		}
+		for i, a := range s.arguments {
+			segment.Arguments = append(segment.Arguments, odata.Argument{Name: a.name, Value: params[i].Value, Quoted: params[i].Quoted})
+		}
+		segments, params = append(segments, segment.String()), params[len(s.arguments):]
+	}
+	return segments
+}
+
 // safeSegment refuses what a server may read as something else than an id, also
 // when it is encoded.
 func safeSegment(v string) bool {
