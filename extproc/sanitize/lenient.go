@@ -7,10 +7,11 @@ import (
 
 // appendStrict appends text that is almost JSON as JSON: names and strings
 // without quotes or with single ones get double ones, and control characters in
-// strings are escaped, as json-smart takes them. A name without quotes goes to
-// the next colon, a string to the next comma or bracket that closes what it is in;
-// white space around them is not theirs. It returns false for what it cannot
-// read; what it appends may still be no JSON.
+// strings are escaped, as json-smart takes them; of the escapes that are there only
+// those stay that JSON needs. A name without quotes goes to the next colon, a
+// string to the next comma or bracket that closes what it is in; white space around
+// them is not theirs. It returns false for what it cannot read; what it appends may
+// still be no JSON.
 func appendStrict(dst, text []byte, depth int) ([]byte, bool) {
 	l := lenient{dst: dst, rest: text, depth: depth}
 	l.space()
@@ -140,10 +141,15 @@ func (l *lenient) text(text []byte) {
 func (l *lenient) quoted(quote byte) bool {
 	l.skip(quote)
 	l.dst = append(l.dst, '"')
+	from, escaped := len(l.dst), false
 	for len(l.rest) > 0 {
 		c := l.rest[0]
 		if c == quote {
 			l.rest = l.rest[1:]
+			if escaped {
+				text, _ := unescaped(appendPaired(nil, l.dst[from:]), nil)
+				l.dst = appendEscaped(l.dst[:from], text)
+			}
 			l.dst = append(l.dst, '"')
 			return true
 		}
@@ -156,6 +162,7 @@ func (l *lenient) quoted(quote byte) bool {
 			if n = escapeLen(l.rest); n <= 0 {
 				return false
 			}
+			escaped = true
 			l.dst = append(l.dst, l.rest[:n]...)
 		case c < ' ' || c == '"':
 			l.dst = appendEscaped(l.dst, l.rest[:1])

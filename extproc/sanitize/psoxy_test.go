@@ -33,6 +33,7 @@ func TestPsoxy(t *testing.T) {
 		{"number by steps", `{"n":1.50,"s":"\ud83d"}`, `{"n":1.5,"s":"?"}`, digests},
 		{"unpaired", `["\ud83d","\ude00\ud83d","\ud83d\ude00","\ud83d\ud83d\ude00x","\\ud83d","\ud83d\\ude00","\uD83D\n","a\udFffb","\u00e9\ud7ff\ue000"]`,
 			`["?","??","\ud83d\ude00","?\ud83d\ude00x","\\ud83d","?\\ude00","?\n","a?b","\u00e9\ud7ff\ue000"]`, digests},
+		{"unpaired in names", `{"a\ud83d":1,"\u0062":{"\ude00c":[{"\ud83d\ude00\ud83d":"x"}]},"d":2}`, `{"a?":1,"\u0062":{"?c":[{"\ud83d\ude00?":"x"}]},"d":2}`, digests},
 		{"unpaired in a token", `"a\ud83d"`, quote(hash("a?")), nHash()},
 		{"unpaired in steps", `"\ud83db\ude00c"`, `"??"`, nPatterns(plan.StepRemove, "[bc]")},
 		{"digests until a plus", `{"a":{"v":"x"},"+b":1,"c":{"v":"y"},"v":"z"}{"v":"x"}`,

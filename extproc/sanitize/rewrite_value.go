@@ -8,6 +8,10 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 	name := raw
 	if escaped {
 		name, r.text = unescaped(raw, r.text)
+		if r.psoxy {
+			r.paired = append(appendPaired(append(r.paired[:0], '"'), raw), '"')
+			r.name, r.nameFrom = append(r.name[:0], r.paired...), -1
+		}
 	}
 	f := r.top()
 	f.field, r.node = nil, nil
