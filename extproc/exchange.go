@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -122,7 +123,7 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 	if x.origin == "" {
 		x.origin = head.Scheme + "://" + head.Authority
 	}
-	x.binding = pseudonym.Binding{Connector: route.Connector, Endpoint: route.Endpoint, Caller: head.Caller.SPIFFEID, Path: path}
+	x.binding = pseudonym.Binding{Connector: route.Connector, Endpoint: route.Endpoint, Caller: cmp.Or(head.Caller.SPIFFEID, head.Caller.Subject), Path: path}
 
 	input := policy.Input{Method: head.Method, Target: target, Headers: headerMap(head.Headers), Caller: head.Caller, Reveal: x.reveal}
 	link, refusal := x.openLink(target)

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/extproc/extproctest"
+	"github.com/graphveil/graphveil/policy"
 )
 
 // page asks for target, to which the upstream answers with a link, and returns the
@@ -97,6 +99,40 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s arrived upstream", w.upstream.last.RequestURI)
 			}
 		})
+	}
+}
+
+// TestLinksOfSubjects: callers whose certificates have no SPIFFE id are told apart
+// by their subjects.
+func TestLinksOfSubjects(t *testing.T) {
+	w := newWorld(t)
+	ask := func(target string, caller policy.Caller) (*extproc.Exchange, *extproc.Refusal) {
+		x := w.gateway.NewExchange()
+		_, refusal := x.Request(t.Context(), extproc.RequestHead{Method: "GET", Target: target, Caller: caller})
+		return x, refusal
+	}
+	x, refusal := ask("/v1.0/things", policy.Caller{Subject: "CN=a"})
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	if _, refusal = x.Response(extproc.ResponseHead{Status: 200, Headers: []extproc.Header{{Name: "content-type", Value: "application/json"}}}); refusal != nil {
+		t.Fatal(refusal)
+	}
+	body, refusal := x.Body(nil, []byte(`{"@odata.nextLink":"https://`+upstream+`/v1.0/things?$skiptoken=x"}`))
+	var page struct {
+		Next string `json:"@odata.nextLink"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil || refusal != nil {
+		t.Fatalf("got %s, %v, %v", body, refusal, err)
+	}
+	target := strings.TrimPrefix(page.Next, origin)
+	if _, refusal := ask(target, policy.Caller{Subject: "CN=a"}); refusal != nil {
+		t.Errorf("for its own caller: %v", refusal)
+	}
+	for _, caller := range []policy.Caller{{}, {Subject: "CN=b"}, {Subject: "CN=a", SPIFFEID: "spiffe://example.org/b"}} {
+		if _, refusal := ask(target, caller); refusal == nil || refusal.Code != "link_not_valid" {
+			t.Errorf("for %+v: %v", caller, refusal)
+		}
 	}
 }
 
