@@ -105,20 +105,32 @@ func (d *documents) object(name string, depth int, path string) string {
 func (d *documents) embedsPersons(name string) bool {
 	for ; name != ""; name = d.schema.Types[name].Base {
 		switch short(name) {
-		case "user", "chat", "conversationMember", "onlineMeetingBase":
+		case "user", "chat", "conversationMember", "onlineMeetingBase", "attendanceRecord", "callRecords.participantBase":
 			return true
 		}
 	}
 	return false
 }
 
-// identifiesPerson tells the members of identity sets that stand for persons.
-func identifiesPerson(member string) bool {
-	switch member {
-	case "user", "guest", "phone", "encrypted", "onPremises", "azureCommunicationServicesUser", "assertedIdentity", "siteUser":
-		return true
+// identifiesPerson tells the members that stand for persons: identities of whatever
+// type and wherever they are, but for those of applications.
+func (d *documents) identifiesPerson(name, member string) bool {
+	for ; name != ""; name = d.schema.Types[name].Base {
+		if short(name) == "identity" {
+			return member != "application" && member != "applicationInstance"
+		}
 	}
 	return false
+}
+
+// at is the value of a member that is an object of a type.
+func (d *documents) at(member, name string, depth int, path string) string {
+	if !d.identifiesPerson(name, member) {
+		return d.object(name, depth, path)
+	}
+	defer func(before bool) { d.persons = before }(d.persons)
+	d.persons = true
+	return d.members(name, depth, path)
 }
 
 func (d *documents) members(name string, depth int, path string) string {
@@ -156,13 +168,7 @@ func (d *documents) value(p schemaProperty, member string, depth int, path strin
 		case depth >= maxDepth:
 			return "null"
 		}
-		if name := d.kind(p, member); !identifiesPerson(member) {
-			return d.object(name, depth+1, path)
-		} else {
-			defer func(before bool) { d.persons = before }(d.persons)
-			d.persons = true
-			return d.members(name, depth+1, path)
-		}
+		return d.at(member, d.kind(p, member), depth+1, path)
 	}
 	if !p.Collection {
 		return one()
@@ -171,7 +177,7 @@ func (d *documents) value(p schemaProperty, member string, depth int, path strin
 	if p.Ref != "" && depth < maxDepth-4 {
 		elements = elements[:0]
 		for _, kind := range d.schema.kinds(p.Ref) {
-			elements = append(elements, d.object(kind, depth+1, path))
+			elements = append(elements, d.at(member, kind, depth+1, path))
 		}
 	}
 	return "[" + strings.Join(elements, ",") + "]"

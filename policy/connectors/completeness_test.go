@@ -76,6 +76,7 @@ func TestUndecidedIsFound(t *testing.T) {
 		"kept against option": {interactions, item("m365_copilot", "beta_interactions"), "sessionId", keep, "is kept in clear without ids: clear"},
 		"person":              {activities, item("onedrive", "drive_activities", "actor", "user"), "id", keep, "actor/user/id of a person is kept in clear"},
 		"user":                {[]string{"entra_id", "users"}, item("entra_id", "users"), "id", keep, "/id of a person is kept in clear"},
+		"organizer":           {[]string{"teams", "chats"}, item("teams", "chats", "onlineMeetingInfo", "organizer"), "id", keep, "onlineMeetingInfo/organizer/id of a person is kept in clear"},
 		"undocumented":        {activities, item("onedrive", "drive_activities"), "nickname", drop, "/nickname is not documented"},
 		"misplaced":           {activities, item("onedrive", "drive_activities"), "displayName", keep, "/displayName is not documented"},
 		"array":               {interactions, item("m365_copilot", "beta_interactions"), "links", map[string]any{}, "links: the shape is an array where"},
@@ -274,12 +275,12 @@ func (c *completeness) members(types []string, shape map[string]any, path string
 	}
 }
 
-// person tells the objects whose ids are those of persons: users, and in a set of
-// identities the one called user.
+// person tells the objects whose ids are those of persons: users, and identities
+// wherever they are, but for that of an application.
 func (c *completeness) person(types []string, path string) bool {
 	member := path[strings.LastIndex(path, "/")+1:]
 	return slices.ContainsFunc(types, func(t string) bool {
-		return t == namespace+"user" || member == "user" && c.schema.isA(t, namespace+"identity")
+		return t == namespace+"user" || member != "application" && c.schema.isA(t, namespace+"identity")
 	})
 }
 
