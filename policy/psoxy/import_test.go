@@ -336,6 +336,8 @@ endpoints:
         onlyIfRegex: x
       - !<redact>
         jsonPaths: ["$..eventDetail", "$..subject"]
+      - !<redact>
+        jsonPaths: ["$..['x', 'y']"]
   - pathTemplate: /v1.0/chats/{id}/messages
     allowedMethods: [get, POST]
     allowedQueryParams: [$top, $Filter, $apply, name, $deltatoken, $format]
@@ -353,11 +355,12 @@ endpoints:
 		"rules.yaml:5: tokenizing page links",
 		"rules.yaml:5: tokenize with a regex",
 		"rules.yaml:10: onlyIfRegex",
-		"rules.yaml:13: the path /v1.0/chats/{id}/messages is also one of the endpoint in line 3",
-		"rules.yaml:14: the method POST",
-		"rules.yaml:15: the option $Filter is not imported",
-		"rules.yaml:15: the option $apply is not imported",
-		"rules.yaml:15: of $deltatoken only latest",
+		"rules.yaml:13: what it does may be known at the end of a body only",
+		"rules.yaml:15: the path /v1.0/chats/{id}/messages is also one of the endpoint in line 3",
+		"rules.yaml:16: the method POST",
+		"rules.yaml:17: the option $Filter is not imported",
+		"rules.yaml:17: the option $apply is not imported",
+		"rules.yaml:17: of $deltatoken only latest",
 	} {
 		if !slices.ContainsFunc(warnings, func(w string) bool { return strings.HasPrefix(w, want) }) {
 			t.Errorf("no warning %s in\n%s", want, strings.Join(warnings, "\n"))
@@ -371,6 +374,31 @@ endpoints:
 		if !strings.Contains(rego, want) {
 			t.Errorf("no %s in\n%s", want, rego)
 		}
+	}
+}
+
+// A page link that a transform finds stays sealed unless the transform hides it in
+// every body.
+func TestPageLinksStaySealed(t *testing.T) {
+	for rule, sealed := range map[string]bool{
+		`{method: tokenize, jsonPaths: ["$..q"]}`:                                                   true,
+		`{method: tokenize, jsonPaths: ["$.['@odata.nextLink']"]}`:                                  false,
+		`{method: tokenize, jsonPaths: ["$..['@odata.nextLink']"]}`:                                 false,
+		`{method: tokenize, jsonPaths: ["$..['@odata.nextLink','q']"]}`:                             true,
+		`{method: tokenize, jsonPaths: ["$.['@odata.nextLink']"], applyOnlyWhen: "$..q"}`:           true,
+		`{method: tokenize, jsonPaths: ["$..q['@odata.nextLink']"]}`:                                true,
+		`{method: redact, jsonPaths: ["$.['@odata.nextLink']"]}`:                                    true,
+		`{method: redactRegexMatches, redactions: [x], jsonPaths: ["$.['@odata.nextLink']"]}`:       true,
+		`{method: tokenize, regex: x(.*), jsonPaths: ["$.['@odata.nextLink','@odata.deltaLink']"]}`: true,
+	} {
+		rego, _, problems := importText(t, "endpoints:\n- pathTemplate: /a\n  transforms:\n  - "+rule+"\n")
+		if problems != nil || strings.Contains(rego, `"@odata.nextLink": shape.link`) != sealed {
+			t.Errorf("%s: want sealed %v: %v\n%s", rule, sealed, problems, rego)
+		}
+	}
+	rego, _, problems := importText(t, "endpoints:\n- pathTemplate: /a\n  augments:\n  - {method: textDigest, jsonPaths: [\"$.['@odata.nextLink']\"]}\n")
+	if problems != nil || !strings.Contains(rego, `"@odata.nextLink": shape.link`) {
+		t.Errorf("a digest leaves the link as it is: %v\n%s", problems, rego)
 	}
 }
 

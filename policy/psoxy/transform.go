@@ -45,7 +45,7 @@ func (c *importer) transformRules(e *endpoint) (out []rule, links []string) {
 			partly := byRegex || slices.Contains(partlyHiding, t.method)
 			if !byRegex || !slices.ContainsFunc(names, isLink) {
 				r.paths, r.lines = append(r.paths, p.text), append(r.lines, p.line)
-				if !partly && t.method != "redact" && len(p.steps) == 1 { // it hides the link itself
+				if !partly && t.hides(p) { // the link itself
 					links = slices.DeleteFunc(links, func(l string) bool { return slices.Contains(p.steps[0].names, l) })
 				}
 				continue
@@ -74,6 +74,13 @@ func (c *importer) transformRules(e *endpoint) (out []rule, links []string) {
 	}
 	slices.Sort(links)
 	return out, slices.Compact(links)
+}
+
+// hides tells whether a transform makes something else of a member of the root in
+// every body that has it.
+func (t *transform) hides(p jsonPath) bool {
+	always := len(p.steps) == 1 && !(p.steps[0].scan && len(p.steps[0].names) > 1) && t.when == ""
+	return always && t.method != "redact" && t.method != "textDigest"
 }
 
 // memberPath is the path of members of the root.

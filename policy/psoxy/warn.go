@@ -56,6 +56,9 @@ func (c *importer) warnOfRules(r *rules, endpoints []*imported) {
 // warnOfTransforms warns of transforms that leak or fail by design.
 func (c *importer) warnOfTransforms(e *endpoint) {
 	for _, t := range e.transforms {
+		if t.when != "" || slices.ContainsFunc(t.paths, jsonPath.needsAll) {
+			c.warn(t.line, "what it does may be known at the end of a body only, so it must be held: a body of more than 4 MiB is refused")
+		}
 		switch t.method {
 		case "tokenize":
 			if t.node.value("regex") != nil && slices.ContainsFunc(t.paths, func(p jsonPath) bool { return !p.onlyLinks() }) {
@@ -81,6 +84,12 @@ func (t template) kind() string {
 func (p jsonPath) onlyLinks() bool {
 	names := p.root()
 	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !isLink(name) })
+}
+
+// needsAll tells whether the path finds members of any object only if it has all of
+// several.
+func (p jsonPath) needsAll() bool {
+	return slices.ContainsFunc(p.steps, func(s pathStep) bool { return s.scan && len(s.names) > 1 })
 }
 
 // endsWith tells whether the path ends with segments of leaks.yaml.
