@@ -170,6 +170,8 @@ func TestDecideParams(t *testing.T) {
 		"/items/delta/inbox/7":                 {"id_not_allowed:item"},
 		"/items/DELTA/inbox/7":                 {"id_not_allowed:item"},
 		"/items/microsoft.graph.x/inbox/7":     {"id_not_allowed:item"},
+		"/items/root:/inbox/7":                 {"id_not_allowed:item"},
+		"/items/7%3A/inbox/7":                  {"id_not_allowed:item"},
 		"/items/me/nothing/-":                  {"id_not_allowed:item", "id_not_allowed:kind", "id_not_allowed:number"},
 		"/items/a/inbox/7?$select=id,flag":     nil,
 		"/items/a/inbox/7?$select=ID":          nil,

@@ -215,9 +215,10 @@ _parameter_allowed(rule, name) if {
 	_is_id(input.endpoint.params[name])
 }
 
+# With a colon at its end an id begins a path by names: `/items/root:/salaries.xlsx`.
 _is_id(value) if {
 	not lower(value) in reserved_segments
-	not regex.match(`(?i)^\$|[()]|^microsoft\.graph\.`, value)
+	not regex.match(`(?i)^\$|[()]|:$|^microsoft\.graph\.`, value)
 }
 
 _header_allowed(rule, value) if {
