@@ -377,6 +377,15 @@ endpoints:
 	}
 }
 
+// A name with a line break stays in its comment.
+func TestNamesWriteNoRego(t *testing.T) {
+	rego, _, problems := importText(t, `{"definitions": {"D\nevil := 1 #": {"type": "string"}}, "endpoints": [{"pathTemplate": "/a",
+		"responseSchema": {"type": "object", "properties": {"v": {"$ref": "#/definitions/D\nevil := 1 #"}}}}]}`)
+	if problems != nil || !strings.Contains(rego, "\n# The definition D evil := 1 #.\n") || strings.Contains(rego, "\nevil") {
+		t.Errorf("%v\n%s", problems, rego)
+	}
+}
+
 // A page link that a transform finds stays sealed unless the transform hides it in
 // every body.
 func TestPageLinksStaySealed(t *testing.T) {

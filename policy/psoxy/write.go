@@ -76,7 +76,8 @@ func (w *writer) connector() string {
 	}
 	w.sharedRules()
 	for _, name := range w.rules.used {
-		w.line("# The definition %s.\n_%s := %s\n", name, snake(name), w.rules.shapes[name])
+		w.comment("", "The definition "+name+".")
+		w.line("_%s := %s\n", snake(name), w.rules.shapes[name])
 	}
 	text := w.b.String()
 	w.b.Reset()
