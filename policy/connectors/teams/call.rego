@@ -62,9 +62,10 @@ call := object.union_n([entity, t.dropped(_call_relations), {
 		"subcode": shape.keep,
 	},
 	"state": shape.keep,
+	# What a person types, one key at a time: a passcode, an account number.
 	"toneInfo": {
 		"sequenceId": shape.keep,
-		"tone": shape.keep,
+		"tone": shape.drop,
 	},
 	"transcription": {
 		"lastModifiedDateTime": shape.keep,

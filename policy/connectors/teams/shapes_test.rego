@@ -29,6 +29,7 @@ test_nothing_that_anybody_wrote_leaves if {
 	}
 	teams.chat_message.body.content == _drop
 	teams.message_preview.body.content == _drop
+	teams.call.toneInfo.tone == _drop
 }
 
 # In the settings of each option, what happens to the ids of persons.

@@ -210,4 +210,4 @@ _conditions(item) := object.union(_order(item), {"$filter": {
 _order(item) := {"$orderby": {"properties": t.clear_properties(item)}}
 
 # Graph wants it for $count and for some orders; clients send it with every request.
-_headers := {"ConsistencyLevel": {"values": {"eventual"}}}
+_headers := {"ConsistencyLevel": {"pattern": `(?i)^eventual(\s*,\s*eventual)*$`}}

@@ -182,7 +182,7 @@ _list_query := {
 	"$count": {"values": {"true", "false"}},
 }
 
-_headers := {"ConsistencyLevel": {"values": {"eventual"}}}
+_headers := {"ConsistencyLevel": {"pattern": `(?i)^eventual(\s*,\s*eventual)*$`}}
 
 test_users if {
 	properties := t.clear_properties(directory.user)
@@ -359,6 +359,16 @@ test_group_key if {
 	regex.match(directory.group_key.pattern, _guid)
 	every text in ["delta", "$count", "", concat("", [_guid, "x"])] {
 		not regex.match(directory.group_key.pattern, text)
+	}
+}
+
+test_consistency_level if {
+	pattern := directory.users.headers.ConsistencyLevel.pattern
+	every level in ["eventual", "Eventual", "eventual, eventual"] {
+		regex.match(pattern, level)
+	}
+	every level in ["", "strong", "eventual, strong"] {
+		not regex.match(pattern, level)
 	}
 }
 

@@ -48,10 +48,10 @@ level := _value("level")
 # METADATA
 # title: endpoints
 # description: |
-#   `psoxy` serves what Psoxy's rules serve and nothing else; `all` also serves
-#   what is as safe but Psoxy refuses: changes and count of users with `ids:
-#   reversible`, sessions of call records beyond the first page, one meeting by its
-#   id, Copilot interactions on v1.0, activities of drives on beta.
+#   `psoxy` serves what Psoxy's rules are written to serve, in one connector or
+#   another; `all` also serves what is as safe but Psoxy refuses: changes and count
+#   of users with `ids: reversible`, sessions of call records beyond the first page,
+#   one meeting by its id, Copilot interactions on v1.0, activities of drives on beta.
 endpoints := _value("endpoints")
 
 # METADATA
