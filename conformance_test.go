@@ -59,7 +59,9 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 	}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 64<<20)
-	documents, sanitized := map[string]int{}, map[string]int{}
+	documents := map[string]int{}
+	var byToken []tokenDocument
+	clear, compared := map[string]any{}, map[string]int{}
 	served, refusedByBoth, refusedHere := 0, 0, 0
 	for lines.Scan() {
 		var d struct {
@@ -88,13 +90,21 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 			exchange.URL = withTokens(policies[d.Variant], d.URL)
 			out, result = sanitizeOne(t.Context(), gateway, exchange)
 		}
+		switch v := psoxyVariants[d.Variant]; {
+		case !d.Psoxy.Allowed && strings.Contains(d.ID, "{") && v.options["ids"] != "clear" && v.options["encoding"] != "json":
+			byToken = append(byToken, tokenDocument{d.ID, d.Variant, offlineExchange{
+				Method: d.Method, URL: withTokens(policies[d.Variant], d.URL), Status: 200, body: d.Original,
+			}})
+		case d.Psoxy.Allowed && v.options["ids"] == "clear":
+			clear[documentKey(d.Variant, d.ID)] = decodeJSON(t, d.Psoxy.Body)
+		}
 		switch {
 		case result.outcome == extproc.OutcomeRefused:
 			t.Errorf("%s: %v", d.ID, result.reasons)
 		case result.outcome == extproc.OutcomeSanitized && !d.Psoxy.Allowed:
 			t.Errorf("%s: served, but Psoxy refuses it", d.ID)
 		case result.outcome == extproc.OutcomeSanitized:
-			sanitized[psoxyVariants[d.Variant].connector]++
+			compared[d.Variant]++
 			served++
 			differs.served[template] = true
 			differs.compare(t, d.ID, "", decodeJSON(t, out), decodeJSON(t, d.Psoxy.Body))
@@ -110,9 +120,13 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 	}
 	t.Logf("%d documents: %d sanitized and compared, %d refused as by Psoxy, %d refused here only", served+refusedByBoth+refusedHere, served, refusedByBoth, refusedHere)
 	statesFigures(t, fmt.Sprintf("%d served, with nothing in them that Psoxy hides or changes; %d refused as by Psoxy, %d refused here only", served, refusedByBoth, refusedHere))
-	for variant, v := range psoxyVariants {
-		if documents[variant] == 0 || sanitized[v.connector] == 0 {
-			t.Errorf("%s: %d documents, %d of %s sanitized", variant, documents[variant], sanitized[v.connector], v.connector)
+	for variant, n := range compareTokens(t, gateways, byToken, clear) {
+		t.Logf("%s: %d more compared by token", variant, n)
+		compared[variant] += n
+	}
+	for variant := range psoxyVariants {
+		if documents[variant] == 0 || compared[variant] == 0 {
+			t.Errorf("%s: %d documents, %d compared", variant, documents[variant], compared[variant])
 		}
 	}
 	for connector, d := range differences {
