@@ -44,6 +44,7 @@ endpoints["channels"] := {
 		"$select": {},
 		"$filter": {"properties": t.clear_properties(channel)},
 	},
+	"headers": _headers,
 	"response": page(channel),
 }
 
@@ -138,7 +139,8 @@ refusals["me"] := errors.me
 # description: Says why beta is not served.
 refusals["beta"] := errors.beta
 
-# Without it Graph writes newer kinds of messages and members as `unknownFutureValue`.
+# Without it Graph writes newer kinds of messages, members and channels (`shared`) as
+# `unknownFutureValue`.
 _headers := {"Prefer": {"values": {"include-unknown-enum-members"}}}
 
 _permissions := {

@@ -54,6 +54,7 @@ test_channels if {
 			"$select": {},
 			"$filter": {"properties": t.clear_properties(teams.channel)},
 		},
+		"headers": _headers,
 		"response": teams.page(teams.channel),
 	}
 }
