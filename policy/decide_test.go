@@ -3,6 +3,8 @@ package policy_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -291,6 +293,32 @@ deny contains "by_segments" if input.request.segments in {["v1.0", "items", "A b
 	}
 	if d := decide(t, s, "/v1.0/items/a%20b/delta", policy.Input{}); !d.Allow {
 		t.Errorf("another item: %q", d.Reasons)
+	}
+}
+
+// TestDecideReadme: the denial that the README shows holds for everybody else, also
+// for who has no certificate.
+func TestDecideReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(readme), "## Denials of your own\n\n```rego\n")
+	rego, _, ok := strings.Cut(after, "```")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "custom.rego"), []byte(rego), 0o600); err != nil || !ok {
+		t.Fatal(err, ok)
+	}
+	s, err := policy.Load(t.Context(), policy.Config{Paths: []string{dir, "builtin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/v1.0/users/" + token + "/mailFolders/SentItems/messages"
+	for _, id := range []string{"", "spiffe://example.org/other"} {
+		checkDenied(t, id, decide(t, s, path, policy.Input{Caller: policy.Caller{SPIFFEID: id}}), "mail_only_for_reporting")
+	}
+	if d := decide(t, s, path, policy.Input{Caller: policy.Caller{SPIFFEID: "spiffe://example.org/reporting"}}); !d.Allow {
+		t.Errorf("for reporting: %q", d.Reasons)
 	}
 }
 
