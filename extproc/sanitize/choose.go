@@ -38,6 +38,8 @@ type hold struct {
 	comma, colon, nameFrom, nameTo int
 	name                           []byte
 
+	// read counts the bytes of the body that were read again.
+	read int64
 	// hit: the value of the member that decides is next or under way.
 	hit bool
 	// names is how many of Choice.All were read.
@@ -120,6 +122,9 @@ func (r *Rewriter) walkHold(chunk []byte, i int, err error) error {
 		b := r.holdRoom(chunk)
 		switch {
 		case r.hold.decided:
+			if !r.mayReadAgain(i) {
+				return r.fail(CodeLimit, i)
+			}
 			i, err = r.rewind(chunk)
 		case i < len(b):
 			i, err = r.follow(b, i)
@@ -133,6 +138,23 @@ func (r *Rewriter) walkHold(chunk []byte, i int, err error) error {
 		}
 	}
 	return err
+}
+
+// What is held within something held is read again for each level, and for each
+// Choose at one value. So that a body cannot cost its square, the bytes that are
+// read again are bounded by those that came: a plan that asks a few questions at
+// each of a dozen levels stays below, one body full of nothing but levels does not.
+const (
+	readAgainFree  = 1 << 20
+	readAgainRatio = 64
+)
+
+// mayReadAgain counts what is read again from the first byte of what is held to
+// index i of the chunk.
+func (r *Rewriter) mayReadAgain(i int) bool {
+	at := r.base + int64(i)
+	r.hold.read += at - r.hold.at
+	return r.hold.read <= readAgainFree+readAgainRatio*at
 }
 
 // holdRoom returns the part of a chunk that may be read before it is decided.

@@ -186,3 +186,26 @@ func TestHoldIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// What is held at every level of a body is read again at every level, so levels
+// are worth only so much of a large body.
+func TestReadingAgainIsBounded(t *testing.T) {
+	level := nAny()
+	asks := nIfAll([]string{"x", "y"}, nDrop(), level)
+	level.Object, level.Items = plan.NewFields(nil), asks
+	level.Object.Rest = asks
+	p := newPlan(asks)
+	for depth, want := range map[int]*Error{20: nil, 120: {Code: CodeLimit}} {
+		body := []byte(strings.Repeat(`{"a":`, depth) + `"` + strings.Repeat("b", 2<<20) + `"` + strings.Repeat("}", depth))
+		for _, size := range []int{len(body), 16 << 10} {
+			var cuts []int
+			for at := size; at < len(body); at += size {
+				cuts = append(cuts, at)
+			}
+			d := deliver(t, New(Limits{}), p, body, cuts...)
+			if (d.err == nil) != (want == nil) || want != nil && d.err.Code != want.Code {
+				t.Errorf("%d levels in chunks of %d: %v", depth, size, d.err)
+			}
+		}
+	}
+}
