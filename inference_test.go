@@ -241,10 +241,26 @@ func TestSideChannelLambda(t *testing.T) {
 		} {
 			g.refused(e, "$filter", value, noFilter...)
 		}
-		if q, ok := lists(e, "$filter"); ok && len(q.Properties) > 0 {
+		q, ok := lists(e, "$filter")
+		if ok && len(q.Properties) > 0 {
 			g.control(e, "$filter", q.Properties[0]+" ne null")
-			// Nor of one in clear: what a lambda reads is not told apart.
-			g.refused(e, "$filter", q.Properties[0]+"/any(x:x eq 'CANARY')", noFilter...)
+		}
+		const clear = "groupTypes"
+		if !slices.Contains(q.Properties, clear) {
+			continue
+		}
+		// A collection in clear may be asked for, and nothing hidden through it.
+		g.control(e, "$filter", clear+"/any(x:x eq 'Unified')")
+		for _, p := range hidden(e) {
+			values := []string{
+				clear + "/any(x:x eq 'Unified' and " + p + " eq 'CANARY')", clear + "/any(x:x eq " + p + ")", clear + "/any(x:" + p + "/any(x:x eq 'CANARY'))",
+			}
+			if !strings.Contains(p, "/") { // the name of a variable
+				values = append(values, clear+"/all("+p+":"+p+" eq 'CANARY')")
+			}
+			for _, value := range values {
+				g.refused(e, "$filter", value, noFilter...)
+			}
 		}
 	}
 	g.done()

@@ -8,7 +8,8 @@ import (
 // Filter is what a $filter expression uses.
 type Filter struct {
 	// Properties are the property paths it reads, as spelled, sorted, each once.
-	// A property of a lambda variable is the path of its collection and its own.
+	// A property of a lambda variable is the path of its collection and its own; a
+	// variable of more than one letter counts as a property too.
 	Properties []string
 	// Functions are the functions it calls, in lower case, sorted, each once.
 	Functions []string
@@ -251,6 +252,11 @@ func (p *filterParser) lambda(path string, depth int) {
 	if p.tok.kind != identifier || !isPropertyName(p.tok.text, false) || p.constant() || p.keyword("not") {
 		p.fail("expected a lambda variable")
 		return
+	}
+	// A name of more than one letter could be a property's, and the upstream take
+	// it for that.
+	if len(p.tok.text) > 1 {
+		p.other(p.property(p.tok.text))
 	}
 	p.ranges = append(p.ranges, lambdaRange{p.tok.text, p.resolve(collection)})
 	p.next()

@@ -27,6 +27,7 @@ func TestParseFilter(t *testing.T) {
 		{"accountEnabled", Filter{Properties: []string{"accountEnabled"}, Depth: 1}},
 		{"proxyAddresses/any(p:p eq 'smtp:x')", Filter{Properties: []string{"proxyAddresses"}, Lambdas: true, Depth: 2}},
 		{"a/b/any(c:c/d eq 'x' and c/e/all(f:f/g eq c/h))", Filter{Properties: []string{"a/b", "a/b/d", "a/b/e", "a/b/e/g", "a/b/h"}, Lambdas: true, Depth: 3}},
+		{"tags/any(mail:mail eq 'x')", Filter{Properties: []string{"mail", "tags"}, Lambdas: true, Depth: 2}},
 		{"attachments/any()", Filter{Properties: []string{"attachments"}, Lambdas: true, Depth: 1}},
 		{"date eq 1 and contains(date,'x')", Filter{Properties: []string{"date"}, Functions: []string{"contains"}, Depth: 2}},
 		{"createdDateTime lt now()", Filter{Properties: []string{"createdDateTime"}, Functions: []string{"now"}, Depth: 2}},

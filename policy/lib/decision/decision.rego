@@ -89,8 +89,6 @@ reasons contains "filter_property_not_allowed:$filter" if {
 	not _compared_with_tokens(path)
 }
 
-reasons contains "filter_property_not_allowed:$filter" if input.odata.filter.lambdas
-
 reasons contains "filter_property_not_allowed:$orderby" if {
 	some order in input.odata.orderby
 	not _order_allowed(order)
