@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -43,15 +42,8 @@ type schemaProperty struct {
 
 func readGraphSchema(t *testing.T) *graphSchema {
 	t.Helper()
-	text, err := os.ReadFile("../shared/graph/graph-schema.json")
-	if os.IsNotExist(err) {
-		t.Skip("../shared is not beside this checkout")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	var s graphSchema
-	if err := json.Unmarshal(text, &s); err != nil || len(s.Types) == 0 {
+	if err := json.Unmarshal(readShared(t, "graph/graph-schema.json"), &s); err != nil || len(s.Types) == 0 {
 		t.Fatalf("%d types, %v", len(s.Types), err)
 	}
 	return &s

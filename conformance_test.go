@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -43,38 +42,17 @@ var psoxyVariants = map[string]struct {
 // Psoxy lets out and we do not, and what it serves and we do not, is listed in the
 // connector's README, no more and no less.
 func TestNeverLooserThanPsoxy(t *testing.T) {
-	file, err := os.Open("../shared/conformance/documents.jsonl")
-	if os.IsNotExist(err) {
-		t.Skip("../shared is not beside this checkout")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
 	policies, gateways := map[string]*policy.Snapshot{}, map[string]*extproc.Gateway{}
 	differences := map[string]*difference{}
 	for variant, v := range psoxyVariants {
 		policies[variant], gateways[variant] = testPolicy(t, v.connector, v.options)
 		differences[v.connector] = &difference{missing: map[string]bool{}, refused: map[string]bool{}, served: map[string]bool{}}
 	}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 64<<20)
 	documents := map[string]int{}
 	var byToken []tokenDocument
 	clear, compared := map[string]any{}, map[string]int{}
 	served, refusedByBoth, refusedHere := 0, 0, 0
-	for lines.Scan() {
-		var d struct {
-			ID, Variant, Method, URL string
-			Original                 json.RawMessage
-			Psoxy                    struct {
-				Allowed bool
-				Body    json.RawMessage
-			}
-		}
-		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
-			t.Fatal(err)
-		}
+	for _, d := range readDocuments(t) {
 		gateway, ok := gateways[d.Variant]
 		if !ok {
 			t.Errorf("no connector stands for %s", d.Variant)
@@ -114,9 +92,6 @@ func TestNeverLooserThanPsoxy(t *testing.T) {
 		default:
 			refusedByBoth++
 		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Error(err)
 	}
 	t.Logf("%d documents: %d sanitized and compared, %d refused as by Psoxy, %d refused here only", served+refusedByBoth+refusedHere, served, refusedByBoth, refusedHere)
 	statesFigures(t, fmt.Sprintf("%d served, with nothing in them that Psoxy hides or changes; %d refused as by Psoxy, %d refused here only", served, refusedByBoth, refusedHere))
@@ -201,17 +176,24 @@ func testGateway(t *testing.T, connector string, options map[string]string) *ext
 
 func testPolicy(t *testing.T, connector string, options map[string]string) (*policy.Snapshot, *extproc.Gateway) {
 	t.Helper()
-	t.Setenv("GRAPHVEIL_SALT", "salt")
-	t.Setenv("GRAPHVEIL_KEY", "secret")
 	s, err := policy.Load(t.Context(), policy.Config{Settings: options, Connectors: []string{connector}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, gatewayOf(t, s)
+}
+
+// gatewayOf is the processor's own code with a policy, with the salt and key of
+// the conformance data.
+func gatewayOf(t *testing.T, s *policy.Snapshot) *extproc.Gateway {
+	t.Helper()
+	t.Setenv("GRAPHVEIL_SALT", "salt")
+	t.Setenv("GRAPHVEIL_KEY", "secret")
 	g, err := newGateway(&Config{}, func() *policy.Snapshot { return s })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, g
+	return g
 }
 
 func decodeJSON(t *testing.T, text []byte) any {

@@ -27,16 +27,11 @@ const canary = "CANARY"
 // has a value at every position that the shape names, and compares the result
 // with the one in the repository. With -update both are written anew.
 func TestGolden(t *testing.T) {
-	t.Setenv("GRAPHVEIL_SALT", "salt")
-	t.Setenv("GRAPHVEIL_KEY", "secret")
 	s, err := policy.Load(t.Context(), policy.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := newGateway(&Config{}, func() *policy.Snapshot { return s })
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := gatewayOf(t, s)
 	var folders []string
 	for _, e := range s.Endpoints() {
 		folder := filepath.Join(goldenFolder, e.Connector, e.ID)

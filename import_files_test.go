@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"maps"
 	"os"
@@ -101,7 +100,7 @@ func TestImportedFilesAreExact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gateway := importGateway(t, snapshot)
+		gateway := gatewayOf(t, snapshot)
 		served := map[string]int{}
 		for _, d := range documents {
 			if !slices.Contains(variants, d.Variant) {
@@ -144,52 +143,6 @@ func sum(counts map[string]int) int {
 		total += n
 	}
 	return total
-}
-
-type psoxyDocument struct {
-	ID, Variant, URL string
-	Original         json.RawMessage
-	Psoxy            struct {
-		Allowed bool
-		Body    json.RawMessage
-	}
-}
-
-func readDocuments(t *testing.T) []psoxyDocument {
-	t.Helper()
-	if _, err := os.Stat("../shared"); os.IsNotExist(err) {
-		t.Skip("../shared is not beside this checkout")
-	}
-	file, err := os.Open("../shared/conformance/documents.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var all []psoxyDocument
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		var d psoxyDocument
-		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, d)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func importGateway(t *testing.T, snapshot *policy.Snapshot) *extproc.Gateway {
-	t.Helper()
-	t.Setenv("GRAPHVEIL_SALT", "salt")
-	t.Setenv("GRAPHVEIL_KEY", "secret")
-	gateway, err := newGateway(&Config{}, func() *policy.Snapshot { return snapshot })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return gateway
 }
 
 // A refused document writes nothing; an import never overwrites another unasked.
@@ -271,7 +224,7 @@ func TestSanitizeLinesWithSeveralTexts(t *testing.T) {
 {"id":3,"outcome":"sanitized","reasons":[],"body":{"z":3}}
 `
 	var got strings.Builder
-	if err := sanitizeLines(t.Context(), importGateway(t, snapshot), strings.NewReader(in), &got); err != nil {
+	if err := sanitizeLines(t.Context(), gatewayOf(t, snapshot), strings.NewReader(in), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.String() != want {
@@ -292,7 +245,7 @@ func TestImportedLinksAreSealed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gateway := importGateway(t, snapshot)
+		gateway := gatewayOf(t, snapshot)
 		body := `{"@odata.nextLink":"https://graph.microsoft.com` + link.upstream + `","value":[]}`
 		out, result := sanitizeOne(t.Context(), gateway, offlineExchange{Method: "GET", URL: link.url, Status: 200, body: []byte(body)})
 		var page struct {

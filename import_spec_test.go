@@ -91,7 +91,7 @@ func TestImportFollowsTheSpecification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway := importGateway(t, snapshot)
+	gateway := gatewayOf(t, snapshot)
 	for i, c := range cases {
 		url := "/t" + string(rune('a'+i/26)) + string(rune('a'+i%26))
 		out, result := sanitizeOne(t.Context(), gateway, offlineExchange{Method: "GET", URL: url, Status: 200, body: []byte(c.input)})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -139,28 +138,7 @@ func TestImportExceptionsAreDocumented(t *testing.T) {
 
 func readVectors(t *testing.T) []importVector {
 	t.Helper()
-	if _, err := os.Stat("../shared"); os.IsNotExist(err) {
-		t.Skip("../shared is not beside this checkout")
-	}
-	file, err := os.Open("../shared/conformance/vectors.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var all []importVector
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var v importVector
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, v)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return readSharedLines[importVector](t, "conformance/vectors.jsonl")
 }
 
 var theirPath = regexp.MustCompile(`"pathTemplate":\s*"/t"`)

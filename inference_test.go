@@ -36,16 +36,11 @@ var shippedPolicy = sync.OnceValues(func() (*policy.Snapshot, error) {
 
 func newGuess(t *testing.T) *guess {
 	t.Helper()
-	t.Setenv("GRAPHVEIL_SALT", "salt")
-	t.Setenv("GRAPHVEIL_KEY", "secret")
 	s, err := shippedPolicy()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &guess{T: t}
-	if g.gateway, err = newGateway(&Config{}, func() *policy.Snapshot { return s }); err != nil {
-		t.Fatal(err)
-	}
+	g := &guess{T: t, gateway: gatewayOf(t, s)}
 	for _, e := range s.Endpoints() {
 		if e.ServedBy == "" {
 			g.endpoints = append(g.endpoints, e)
