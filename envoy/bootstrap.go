@@ -58,6 +58,9 @@ func Render(c Config) (*bootstrapv3.Bootstrap, error) {
 		}}},
 		OverloadManager: r.overload(),
 	}
+	if r.config.RateLimit.Service != "" {
+		b.StaticResources.Clusters = append(b.StaticResources.Clusters, r.quota())
+	}
 	if r.config.Admin != "" {
 		b.Admin = admin(r.config.Admin)
 	}

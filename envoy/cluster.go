@@ -61,9 +61,16 @@ func (r *renderer) graph() *clusterv3.Cluster {
 			},
 		}),
 	}
-	if _, err := netip.ParseAddr(dialHost); err == nil {
+	r.discover(cluster, dialHost)
+	return cluster
+}
+
+// discover says how the addresses of a cluster's host are found: an IP address is
+// its own.
+func (r *renderer) discover(cluster *clusterv3.Cluster, host string) {
+	if _, err := netip.ParseAddr(host); err == nil {
 		cluster.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
-		return cluster
+		return
 	}
 	// A name with many addresses that change, of which one at a time is enough.
 	// ALL tries IPv6 and IPv4 side by side (RFC 8305), so that a machine without
@@ -76,7 +83,6 @@ func (r *renderer) graph() *clusterv3.Cluster {
 			AllAddressesInSingleEndpoint: true,
 		}),
 	}}
-	return cluster
 }
 
 // upstreamTLS sends name and accepts only a certificate for it.

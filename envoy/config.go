@@ -37,6 +37,9 @@ type Config struct {
 	// Retry is about requests that Graph asks to repeat later.
 	Retry Retry `yaml:"retry"`
 
+	// RateLimit lets many sidecars keep one quota.
+	RateLimit RateLimit `yaml:"rate_limit"`
+
 	// Timeouts bound how long each part of an exchange may take.
 	Timeouts Timeouts `yaml:"timeouts"`
 
@@ -191,6 +194,7 @@ func (c Config) filled() Config {
 	}
 	fill(&c.Retry.Count, 2)
 	fill(&c.Retry.MaxWait, 20*time.Second)
+	c.RateLimit = c.RateLimit.filled()
 	fill(&c.Timeouts.Request, 10*time.Second)
 	fill(&c.Timeouts.Processor, 5*time.Second)
 	fill(&c.Timeouts.Connect, 5*time.Second)
@@ -237,6 +241,7 @@ func (c Config) Validate() error {
 	}
 	check("retry.count", within(c.Retry.Count, -1, 10))
 	check("retry.max_wait", c.checkMaxWait())
+	c.RateLimit.validate(check)
 	check("timeouts.request", duration(c.Timeouts.Request))
 	check("timeouts.processor", duration(c.Timeouts.Processor))
 	check("timeouts.connect", duration(c.Timeouts.Connect))

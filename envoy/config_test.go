@@ -32,6 +32,12 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"upstream.address", func(c *envoy.Config) { c.Upstream.Address = "127.0.0.1:65536" }},
 		{"retry.count", func(c *envoy.Config) { c.Retry.Count = -2 }},
 		{"retry.count", func(c *envoy.Config) { c.Retry.Count = 11 }},
+		{"rate_limit.service", func(c *envoy.Config) { c.RateLimit.Service = "quota" }},
+		{"rate_limit.service", func(c *envoy.Config) { c.RateLimit.Domain = "graphveil" }},
+		{"rate_limit.timeout", func(c *envoy.Config) { c.RateLimit = envoy.RateLimit{Service: "quota:8081", Timeout: 1} }},
+		{"rate_limit.when_unavailable", func(c *envoy.Config) {
+			c.RateLimit = envoy.RateLimit{Service: "quota:8081", WhenUnavailable: "maybe"}
+		}},
 		{"retry.max_wait", func(c *envoy.Config) { c.Retry.MaxWait = 1500 * time.Millisecond }},
 		{"retry.max_wait", func(c *envoy.Config) { c.Retry.MaxWait, c.Timeouts.Idle = 301*time.Second, time.Hour }},
 		{"retry.max_wait", func(c *envoy.Config) { c.Retry.MaxWait = 31 * time.Second }},

@@ -71,15 +71,20 @@ var protectedHeaders = `:[^p].*|:protocol|` + strings.Join(framingHeaders, "|")
 // httpFilters lists the filters as requests meet them; responses go the other
 // way, from the router to the compressor.
 func (r *renderer) httpFilters() []*hcmv3.HttpFilter {
-	return []*hcmv3.HttpFilter{
+	filters := []*hcmv3.HttpFilter{
 		filter("request_id", r.pack(requestID())),
 		filter("entrance", r.pack(entrance())),
 		filter("envoy.filters.http.compressor", r.pack(r.compressor())),
 		filter("envoy.filters.http.ext_proc", r.pack(r.extProc())),
 		filter("envoy.filters.http.rbac", r.pack(guard())),
+	}
+	if r.config.RateLimit.Service != "" {
+		filters = append(filters, filter("envoy.filters.http.ratelimit", r.pack(r.rateLimit())))
+	}
+	return append(filters,
 		filter("exit", r.pack(exit())),
 		filter("envoy.filters.http.router", r.pack(&routerv3.Router{SuppressEnvoyHeaders: true})),
-	}
+	)
 }
 
 func filter(name string, config *anypb.Any) *hcmv3.HttpFilter {

@@ -1,0 +1,150 @@
+package envoy_test
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	rlsv3 "github.com/envoyproxy/go-control-plane/envoy/service/ratelimit/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/graphveil/graphveil/envoy"
+)
+
+// quota is a rate limit service with one number for each descriptor.
+type quota struct {
+	rlsv3.UnimplementedRateLimitServiceServer
+
+	mu    sync.Mutex
+	left  map[string]int // by descriptor; what is not here is not limited
+	asked []string       // the descriptors of each question
+}
+
+// ShouldRateLimit implements the service.
+func (q *quota) ShouldRateLimit(_ context.Context, r *rlsv3.RateLimitRequest) (*rlsv3.RateLimitResponse, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	answer := &rlsv3.RateLimitResponse{OverallCode: rlsv3.RateLimitResponse_OK}
+	var names []string
+	for _, d := range r.GetDescriptors() {
+		var entries []string
+		for _, e := range d.GetEntries() {
+			entries = append(entries, e.GetKey()+"="+e.GetValue())
+		}
+		name := strings.Join(entries, ",")
+		names = append(names, name)
+		status := &rlsv3.RateLimitResponse_DescriptorStatus{Code: rlsv3.RateLimitResponse_OK}
+		if left, limited := q.left[name]; limited {
+			q.left[name]--
+			if left <= 0 {
+				status.Code, answer.OverallCode = rlsv3.RateLimitResponse_OVER_LIMIT, rlsv3.RateLimitResponse_OVER_LIMIT
+				status.DurationUntilReset = durationpb.New(7 * time.Second)
+			}
+		}
+		answer.Statuses = append(answer.Statuses, status)
+	}
+	q.asked = append(q.asked, r.GetDomain()+": "+strings.Join(names, "; "))
+	return answer, nil
+}
+
+// serve returns the address of the service.
+func (q *quota) serve(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	rlsv3.RegisterRateLimitServiceServer(server, q)
+	go server.Serve(listener)
+	t.Cleanup(server.Stop)
+	return listener.Addr().String()
+}
+
+// TestSharedQuota lets two sidecars take from one quota.
+func TestSharedQuota(t *testing.T) {
+	t.Parallel()
+	const allowed, each = 13, 10
+	q := &quota{left: map[string]int{"connector=a_connector": allowed}}
+	service := q.serve(t)
+	served, refused, upstream := 0, 0, 0
+	for range 2 {
+		r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) { c.RateLimit.Service = service })
+		client := r.Client(t, true)
+		for range each {
+			switch got := send(t, client, "GET", r.URL+"/a"); got.status {
+			case 200:
+				served++
+			case 429:
+				refused++
+				wantError(t, got, 429, "tooManyRequests")
+				if wait, err := strconv.Atoi(got.header.Get("Retry-After")); err != nil || wait != 7 {
+					t.Errorf("Retry-After is %q, want 7", got.header.Get("Retry-After"))
+				}
+			default:
+				t.Fatalf("got %d %q", got.status, got.body)
+			}
+		}
+		upstream += len(r.upstream.seen())
+	}
+	if served != allowed || refused != 2*each-allowed || upstream != allowed {
+		t.Errorf("%d served, %d refused, %d reached Graph; want %d, %d, %d", served, refused, upstream, allowed, 2*each-allowed, allowed)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	want := "graphveil: connector=a_connector; connector=a_connector,endpoint=an_endpoint"
+	if len(q.asked) != 2*each || slices.ContainsFunc(q.asked, func(asked string) bool { return asked != want }) {
+		t.Errorf("the service was asked %d times, about %q, want only %q", len(q.asked), slices.Compact(q.asked), want)
+	}
+}
+
+// A request that the processor denies costs nothing.
+func TestDeniedRequestsTakeNoQuota(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]*extprocv3.ProcessingResponse{
+		"denied":    immediate(403, envoy.DetailsPrefix+"x", `{"error":{"code":"x"}}`, "content-type", "application/json"),
+		"undecided": pass(nil),
+	} {
+		q := &quota{}
+		service := q.serve(t)
+		s := &stub{verbatim: true, request: func(map[string]string) *extprocv3.ProcessingResponse { return answer }}
+		r := newRig(t, s, hello, func(c *envoy.Config) { c.RateLimit.Service = service })
+		if got := send(t, r.Client(t, true), "GET", r.URL+"/a"); got.status != 403 {
+			t.Errorf("%s: got %d", name, got.status)
+		}
+		q.mu.Lock()
+		if len(q.asked) != 0 || len(r.upstream.seen()) != 0 {
+			t.Errorf("%s: %d questions, %d requests to Graph", name, len(q.asked), len(r.upstream.seen()))
+		}
+		q.mu.Unlock()
+	}
+}
+
+// Without the service requests pass, or do not, as configured.
+func TestQuotaUnavailable(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() // accepts nothing and answers nothing
+	for when, status := range map[string]int{"": 200, "allow": 200, "deny": 503} {
+		r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) {
+			c.RateLimit = envoy.RateLimit{Service: listener.Addr().String(), WhenUnavailable: when}
+		})
+		got := send(t, r.Client(t, true), "GET", r.URL+"/a")
+		if got.status != status {
+			t.Errorf("%q: got %d, want %d", when, got.status, status)
+		}
+		if status == 503 {
+			wantError(t, got, 503, "serviceNotAvailable")
+		}
+	}
+}
