@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"extproc/pseudonym":   nil,
 	"extproc/sanitize":    {"policy/plan"},
 	"extproc":             {"extproc/pseudonym", "extproc/sanitize", "policy", "policy/odata", "policy/plan"},
+	"bench/result":        nil,
 	"bench/tenant/entra":  nil,
 	"bench/tenant/graph":  nil,
 	"bench/tenant":        {"bench/tenant/entra", "bench/tenant/graph"},
