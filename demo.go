@@ -255,20 +255,13 @@ func (d *demonstration) randomFile(name string) (string, error) {
 func (d *demonstration) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := d.sidecar.ready()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the first tokens: %w", err)
-		case err := <-d.sidecar.failed:
-			return err
-		case <-tick.C:
-		}
+	select {
+	case <-d.sidecar.tokens.First():
+		return nil
+	case err := <-d.sidecar.failed:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the first tokens: %w", d.sidecar.ready())
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -47,18 +48,21 @@ type processor struct {
 	cancel   context.CancelFunc
 }
 
-// startProcessor starts listening at once; ready comes later. The processor
-// runs until drain, not until ctx ends.
-func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (*processor, error) {
-	engine, err := policy.NewEngine(ctx, config.servedPolicy(), log)
-	if err != nil {
-		return nil, err
-	}
-	gateway, err := newGateway(config, engine.Current)
-	if err != nil {
-		return nil, err
-	}
+// startProcessor starts listening once the policy is in force; ready comes later.
+// The processor runs until drain, not until ctx ends.
+func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (_ *processor, err error) {
 	tokens, err := auth.New(config.Tokens, log)
+	if err != nil {
+		return nil, err
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			cancel()
+		}
+	}()
+	go tokens.Run(run) // the first ones come while the policy loads
+	engine, gateway, err := newEngine(ctx, config, log)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,6 @@ func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (*pro
 		return nil, fmt.Errorf("listening on processor.admin: %w", err)
 	}
 
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p := &processor{
 		config: config, log: log, engine: engine, tokens: tokens, cancel: cancel, listener: listener,
 		grpc: server.NewGRPC(), health: health.NewServer(), failed: make(chan error, 4),
@@ -93,9 +96,11 @@ func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (*pro
 	p.admin = newAdmin(p, registry)
 
 	reloads := newReloadMetrics(registry)
-	engine.OnReload(reloads.observe)
+	engine.OnReload(func(ok bool) {
+		reloads.observe(ok)
+		settleMemory()
+	})
 	go p.watch("watching the policy", func() error { return engine.Watch(run) })
-	go tokens.Run(run)
 	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
 	go p.watch("serving the admin endpoint", func() error { return p.admin.Serve(adminListener) })
 	go p.reportReady(run)
@@ -103,6 +108,21 @@ func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (*pro
 	s := engine.Current()
 	log.Info("processor listening", "listen", config.Processor.Listen, "admin", p.adminURL, "policy", s.Revision(), "endpoints", len(s.Endpoints()))
 	return p, nil
+}
+
+// newEngine loads the policy and, at the same time, derives the keys, which takes
+// some 25 ms each.
+func newEngine(ctx context.Context, config *Config, log *slog.Logger) (engine *policy.Engine, gateway *extproc.Gateway, err error) {
+	var deriving errgroup.Group
+	deriving.Go(func() (err error) {
+		gateway, err = newGateway(config, func() *policy.Snapshot { return engine.Current() })
+		return err
+	})
+	engine, err = policy.NewEngine(ctx, config.servedPolicy(), log)
+	if derived := deriving.Wait(); err == nil {
+		err = derived
+	}
+	return engine, gateway, err
 }
 
 // newGateway makes what exchanges share: the serve path and the offline
@@ -156,27 +176,17 @@ func (p *processor) ready() error {
 	return p.tokens.Ready()
 }
 
-// reportReady keeps the gRPC health service in step with ready.
+// reportReady tells the gRPC health service when the processor is ready, which it
+// stays until drain, and gives back the memory that starting took.
 func (p *processor) reportReady(ctx context.Context) {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	serving := false
-	for {
-		if now := p.ready() == nil; now != serving && !p.draining.Load() {
-			serving = now
-			status := healthpb.HealthCheckResponse_NOT_SERVING
-			if now {
-				status = healthpb.HealthCheckResponse_SERVING
-				p.log.Info("processor ready")
-			}
-			p.health.SetServingStatus("", status)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	select {
+	case <-ctx.Done():
+		return
+	case <-p.tokens.First():
 	}
+	p.health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING) // nothing after its Shutdown
+	p.log.Info("processor ready")
+	settleMemory()
 }
 
 // drain takes readiness away, lets exchanges end within processor.drain_timeout,

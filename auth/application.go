@@ -28,6 +28,7 @@ type application struct {
 	connectors []string // sorted
 	client     *msalClient
 	logger     *slog.Logger
+	first      func() // called once, when the first token is held
 
 	held   atomic.Pointer[token]
 	failed atomic.Pointer[failure]
@@ -107,7 +108,9 @@ func (a *application) attempt() (any, error) {
 	if failed != nil {
 		return nil, a.fail(failed, held)
 	}
-	a.held.Store(next)
+	if a.held.Swap(next) == nil {
+		a.first()
+	}
 	a.failed.Store(nil)
 	a.wait.Reset()
 	a.mu.Lock()

@@ -1,7 +1,7 @@
 // Package auth gets Microsoft Graph access tokens by federated identity and keeps them fresh, one Entra application per connector.
 //
 // Call [New] with the configuration, [Manager.Run] in a goroutine for as long as the process serves, and [Manager.Token] for each
-// request; [Manager.Ready] says when the first tokens are there and [Manager.Status] feeds metrics.
+// request; [Manager.Ready] and [Manager.First] say when the first tokens are there and [Manager.Status] feeds metrics.
 //
 // A token is refreshed at half of its life, or when Entra asked for it (refresh_in). While Entra does not give one, the last is used
 // until a minute before it expires; after that callers get an [Error] that says when to come again. However many callers wait, an
@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,7 @@ import (
 type Manager struct {
 	applications map[string]*application // by connector; connectors with one client id share a value
 	http         *http.Client
+	first        chan struct{}
 }
 
 // New makes a Manager from a configuration. It reads the CA file, but neither an assertion nor anything from the network.
@@ -45,8 +47,9 @@ func newManager(cfg Config, logger *slog.Logger, dial dialer) (*Manager, error) 
 	if err != nil {
 		return nil, fmt.Errorf("creating token client: %w", err)
 	}
-	m := &Manager{applications: make(map[string]*application, len(cfg.Connectors)), http: httpClient}
+	m := &Manager{applications: make(map[string]*application, len(cfg.Connectors)), http: httpClient, first: make(chan struct{})}
 	byClient := make(map[string]*application)
+	waiting := new(atomic.Int64)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Connectors)) {
 		connector := cfg.Connectors[name]
 		connector.ClientID = strings.ToLower(connector.ClientID)
@@ -57,6 +60,12 @@ func newManager(cfg Config, logger *slog.Logger, dial dialer) (*Manager, error) 
 				return nil, fmt.Errorf("creating token client for connector %q: %w", name, err)
 			}
 			a = newApplication(connector.ClientID, client, logger)
+			a.first = func() {
+				if waiting.Add(-1) == 0 {
+					close(m.first)
+				}
+			}
+			waiting.Add(1)
 			byClient[connector.ClientID] = a
 		}
 		a.connectors = append(a.connectors, name)
@@ -105,6 +114,9 @@ func (m *Manager) Ready() error {
 	}
 	return errors.Join(waiting...)
 }
+
+// First is closed when Ready becomes nil.
+func (m *Manager) First() <-chan struct{} { return m.first }
 
 // Status is the state of one connector, for metrics. Connectors that share an application have equal values but for the name.
 type Status struct {

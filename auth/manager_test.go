@@ -24,6 +24,11 @@ func TestEachConnectorHasItsApplication(t *testing.T) {
 	if err := m.Ready(); err == nil || strings.Contains(err.Error(), "entra_id") || !strings.Contains(err.Error(), "outlook_mail") {
 		t.Errorf("with one of two tokens: Ready() = %v", err)
 	}
+	select {
+	case <-m.First():
+		t.Error("with one of two tokens: First() is closed")
+	default:
+	}
 	mail := w.wantToken(m, "outlook_mail", mailApp)
 	calendar := w.wantToken(m, "calendar", mailApp)
 	if mail != calendar || mail == directory {
@@ -31,6 +36,11 @@ func TestEachConnectorHasItsApplication(t *testing.T) {
 	}
 	if err := m.Ready(); err != nil {
 		t.Errorf("with all tokens: Ready() = %v", err)
+	}
+	select {
+	case <-m.First():
+	default:
+		t.Error("with all tokens: First() is not closed")
 	}
 	if stats := w.entra.Stats(); stats.TokenRequests != 2 || stats.Issued != 2 {
 		t.Errorf("stats %+v, want two requests for two applications", stats)

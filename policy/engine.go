@@ -40,13 +40,13 @@ func (e *Engine) OnReload(f func(ok bool)) { e.onReload.Store(&f) }
 func (e *Engine) reload(ctx context.Context) {
 	start := time.Now()
 	old := e.Current()
-	snapshot, err := Load(ctx, e.config)
+	snapshot, err := e.loadOther(ctx, old)
 	switch {
 	case ctx.Err() != nil:
 		return
 	case err != nil:
 		e.logBad(err, old)
-	case snapshot.revision == old.revision:
+	case snapshot == nil:
 		return
 	default:
 		e.current.Store(snapshot)
@@ -55,6 +55,18 @@ func (e *Engine) reload(ctx context.Context) {
 	if f := e.onReload.Load(); f != nil {
 		(*f)(err == nil)
 	}
+}
+
+// loadOther is Load, but for nil, without the work, where nothing differs from old.
+func (e *Engine) loadOther(ctx context.Context, old *Snapshot) (*Snapshot, error) {
+	s, err := readSources(e.config)
+	if err != nil {
+		return nil, err
+	}
+	if revision, err := s.revision(); err != nil || revision == old.revision {
+		return nil, err
+	}
+	return s.activate(ctx)
 }
 
 // logBad logs each error of a policy on a line of its own.
