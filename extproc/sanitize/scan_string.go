@@ -31,12 +31,45 @@ const maxUnit = 6
 // It returns the index at which it stopped, and whether there was an escape
 // before it. An error is found at the first byte that cannot be right, however
 // the body is cut, and its index is that of the unit.
+//
+// Names and values are short, and in long strings (an HTML body) a quote or a line
+// break is escaped every few words. So each word is asked on its own whether it
+// is plain, and a short escape leads right back to the next.
 func scanString(b []byte, i int) (end int, escaped bool, why scanned) {
 	for {
+		for len(b)-i >= 32 {
+			w := b[i : i+32 : i+32]
+			m := special(word(w, 0))
+			if m != 0 {
+				goto found
+			}
+			if m = special(word(w, 8)); m != 0 {
+				i += 8
+				goto found
+			}
+			if m = special(word(w, 16)); m != 0 {
+				i += 16
+				goto found
+			}
+			if m = special(word(w, 24)); m != 0 {
+				i += 24
+				goto found
+			}
+			i += 32
+			continue
+		found:
+			i += bits.TrailingZeros64(m) >> 3
+			if b[i] != '\\' || i+1 == len(b) || !shortEscape[b[i+1]] {
+				goto unit
+			}
+			escaped = true
+			i += 2
+		}
 		i += plainPrefix(b[i:])
 		if i == len(b) {
 			return i, escaped, scanMore
 		}
+	unit:
 		switch c := b[i]; {
 		case c == '"':
 			return i, escaped, scanEnd
@@ -53,48 +86,81 @@ func scanString(b []byte, i int) (end int, escaped bool, why scanned) {
 		case c < ' ':
 			return i, escaped, scanSyntax
 		default:
-			// A run of other than ASCII.
-			for i < len(b) && b[i] >= utf8.RuneSelf {
-				r, n := utf8.DecodeRune(b[i:])
-				if r == utf8.RuneError && n == 1 {
-					if utf8.FullRune(b[i:]) {
-						return i, escaped, scanUTF8
-					}
-					return i, escaped, scanMore
-				}
-				i += n
+			if i, why = scanRunes(b, i); why != scanEnd {
+				return i, escaped, why
 			}
 		}
 	}
 }
 
-// plainPrefix returns how many bytes at the beginning of b are ASCII and stand
-// for themselves in a string. It looks at eight bytes at a time.
-func plainPrefix(b []byte) int {
+// scanRunes reads a run of other than ASCII. It ends with scanEnd before the first
+// ASCII byte, which is there.
+func scanRunes(b []byte, i int) (end int, why scanned) {
+	for i < len(b) {
+		c := b[i]
+		if c < utf8.RuneSelf {
+			return i, scanEnd
+		}
+		// Most of what is not English is of these two forms (RFC 3629 section 4).
+		if 0xc2 <= c && c <= 0xdf && i+1 < len(b) && tail(b[i+1]) {
+			i += 2
+			continue
+		}
+		if 0xe1 <= c && c <= 0xec && i+2 < len(b) && tail(b[i+1]) && tail(b[i+2]) {
+			i += 3
+			continue
+		}
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			if utf8.FullRune(b[i:]) {
+				return i, scanUTF8
+			}
+			return i, scanMore
+		}
+		i += n
+	}
+	return i, scanMore
+}
+
+// tail reports whether a byte goes on in a UTF-8 sequence.
+func tail(c byte) bool { return c&0xc0 == 0x80 }
+
+// plain reports whether a byte is ASCII and stands for itself in a string.
+func plain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
+
+// word is the eight bytes from b[i].
+func word(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
+
+// special returns 0 if all bytes of a word are plain, else a word whose lowest bit
+// is the high bit of the lowest byte that is not.
+func special(x uint64) uint64 {
 	const (
 		each = 0x0101010101010101
 		high = 0x8080808080808080
 	)
+	// The high bit of a byte is set where that byte is below 0x20, is a quote, is
+	// a backslash, or is not ASCII. The quote, 0x22, is the one byte that flipping
+	// 0x02 makes 0x20; those below stay among themselves. A borrow can set a bit
+	// wrongly only above a byte where it is set rightly, and the lowest one counts.
+	return (x | ((x ^ 0x02*each) - 0x21*each) | ((x ^ '\\'*each) - each)) & high
+}
+
+// plainPrefix returns how many bytes at the beginning of b are plain.
+func plainPrefix(b []byte) int {
 	i := 0
 	for ; len(b)-i >= 8; i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		// The high bit of a byte is set where that byte is below 0x20, is a
-		// quote, is a backslash, or is not ASCII. The quote, 0x22, is the one byte
-		// that flipping 0x02 makes 0x20; those below stay among themselves. A borrow
-		// can set a bit wrongly only above a byte where it is set rightly, and the
-		// lowest one counts.
-		m := (x | ((x ^ 0x02*each) - 0x21*each) | ((x ^ '\\'*each) - each)) & high
-		if m != 0 {
+		if m := special(word(b, i)); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
 	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			break
-		}
+	for i < len(b) && plain(b[i]) {
+		i++
 	}
 	return i
 }
+
+// shortEscape says which bytes make an escape with a backslash before them.
+var shortEscape = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
 
 // escapeLen returns the length of the escape at the beginning of b, 0 if more
 // bytes are needed to tell, or -1 if it is invalid. Surrogates need no partner.
@@ -102,11 +168,10 @@ func escapeLen(b []byte) int {
 	if len(b) < 2 {
 		return 0
 	}
-	switch b[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	if shortEscape[b[1]] {
 		return 2
-	case 'u':
-	default:
+	}
+	if b[1] != 'u' {
 		return -1
 	}
 	for i := 2; i < maxUnit; i++ {
