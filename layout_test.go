@@ -24,6 +24,8 @@ var arrows = map[string][]string{
 	"extproc/pseudonym":   nil,
 	"extproc/sanitize":    {"policy/plan"},
 	"extproc":             {"extproc/pseudonym", "extproc/sanitize", "policy", "policy/odata", "policy/plan"},
+	"bench/micro":         {"bench/peers", "bench/result", "bench/tenant/graph", "extproc", "extproc/pseudonym", "policy", "policy/odata", "policy/plan"},
+	"bench/peers":         {"policy/plan"},
 	"bench/result":        nil,
 	"bench/tenant/entra":  nil,
 	"bench/tenant/graph":  nil,
