@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"bench/micro":         {"bench/peers", "bench/result", "bench/tenant/graph", "extproc", "extproc/pseudonym", "policy", "policy/odata", "policy/plan"},
 	"bench/peers":         {"policy/plan"},
 	"bench/result":        nil,
+	"bench/load":          nil,
 	"bench/tenant/entra":  nil,
 	"bench/tenant/graph":  nil,
 	"bench/tenant":        {"bench/tenant/entra", "bench/tenant/graph"},
