@@ -17,9 +17,9 @@ func (c *Codec) AppendIP(dst, value []byte, encrypt bool) ([]byte, bool) {
 	}
 	sum := digest(text, c.ipSalt)
 	if encrypt {
-		return appendCiphertext(append(dst, "p~"...), text, &sum, c.keys[0].ip), true
+		return c.appendCiphertext(append(dst, "p~"...), text, &sum, c.keys[0].ip), true
 	}
-	return encoding.AppendEncode(append(dst, "t~"...), sum[:]), true
+	return c.digits.appendEncoded(append(dst, "t~"...), sum[:]), true
 }
 
 // parseIP appends the text of an address as Java's InetAddress prints it: four decimal numbers, or eight hexadecimal

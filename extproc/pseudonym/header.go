@@ -18,14 +18,15 @@ func (c *Codec) AppendEmailHeader(dst, value []byte, json bool) ([]byte, bool) {
 	if json {
 		dst = append(dst, '[')
 	}
-	for i, m := range list {
+	for i := range list {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		if json {
-			dst = c.appendJSON(dst, nil, m, true, JSONForm{})
+			dst = c.appendJSON(dst, nil, &list[i], JSONForm{})
 		} else {
-			dst = c.appendToken(dst, nil, m, true)
+			sum := c.hash(nil, &list[i])
+			dst = c.appendToken(dst, &sum, &list[i])
 		}
 	}
 	if json {

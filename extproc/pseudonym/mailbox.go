@@ -3,38 +3,50 @@ package pseudonym
 import "bytes"
 
 // mailbox is an e-mail address taken out of a value: `addr` or `phrase <addr>`, with comments and folding white space
-// removed around its parts.
+// removed around its parts. The zero mailbox is none.
 type mailbox struct {
 	local  []byte // without quotes where the rest is a dot-atom, else as written
-	domain []byte // as written
+	domain []byte // as written, never empty
 }
+
+func (m *mailbox) found() bool { return len(m.domain) > 0 }
 
 // parseMailbox reads value as exactly one mailbox of RFC 2822 section 3.4, narrowed to what Psoxy takes for one: no
 // dots or non-ASCII in unquoted phrases, no address literals, no nested comments, and a domain of at least two labels
-// whose last is 2 to 26 letters. Whoever widens it splits people: their tokens before and after no longer join.
-func parseMailbox(value []byte) (mailbox, bool) {
+// whose last is 2 to 26 letters. It gives the zero mailbox for everything else. Whoever widens it splits people: their tokens before and after no longer join.
+func parseMailbox(value []byte) mailbox {
 	if bytes.IndexByte(value, '@') < 0 {
-		return mailbox{}, false
+		return mailbox{}
 	}
+	if m := parsePlain(value); m.found() {
+		return m
+	}
+	return parseAny(value)
+}
+
+// parseAny is parseMailbox by the whole grammar.
+func parseAny(value []byte) mailbox {
 	s := mailScanner{text: value}
 	if m, ok := s.address(); ok && s.end() {
-		return m, true
+		return m
 	}
 	s.at = 0
 	if _, ok := s.phrase(); !ok || !s.take('<') {
-		return mailbox{}, false
+		return mailbox{}
 	}
 	m, ok := s.address()
 	if !ok || !s.take('>') {
-		return mailbox{}, false
+		return mailbox{}
 	}
-	s.skip()
-	return m, s.end()
+	if s.skip(); !s.end() {
+		return mailbox{}
+	}
+	return m
 }
 
 // appendCanonical appends the text that is hashed for a mailbox: local part up to its first plus sign, at sign, domain,
 // all in lower case. Both parts are ASCII by the grammar.
-func (m mailbox) appendCanonical(dst []byte, ignoreDots bool) []byte {
+func (m *mailbox) appendCanonical(dst []byte, ignoreDots bool) []byte {
 	for _, b := range m.local {
 		if b == '+' {
 			break
@@ -230,29 +242,34 @@ func domainName(b []byte) bool {
 	if dot < 0 {
 		return false
 	}
-	top := b[dot+1:]
-	if len(top) < 2 || len(top) > 26 || bytes.ContainsAny(top, "0123456789-") {
+	if !topLabel(b[dot+1:]) {
 		return false
 	}
 	for label := range bytes.SplitSeq(b[:dot], []byte{'.'}) {
-		if len(label) == 0 || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+		if !domainLabel(label) {
 			return false
 		}
 	}
 	return true
 }
 
-// atomByte reports whether c is atext of RFC 2822 section 3.2.4.
-func atomByte(c byte) bool {
-	if alphanumeric(c) {
-		return true
-	}
-	switch c {
-	case '!', '#', '$', '%', '&', '\'', '*', '+', '-', '/', '=', '?', '^', '_', '`', '{', '|', '}', '~':
-		return true
-	}
-	return false
+// domainLabel reports whether letters, digits and hyphens may be a label that is not the last.
+func domainLabel(b []byte) bool {
+	return len(b) > 0 && len(b) <= 63 && b[0] != '-' && b[len(b)-1] != '-'
 }
+
+// topLabel reports whether letters, digits and hyphens may be the last label.
+func topLabel(b []byte) bool {
+	for _, c := range b {
+		if !letterBytes.has(c) {
+			return false
+		}
+	}
+	return len(b) >= 2 && len(b) <= 26
+}
+
+// atomByte reports whether c is atext of RFC 2822 section 3.2.4.
+func atomByte(c byte) bool { return atext.has(c) }
 
 func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'

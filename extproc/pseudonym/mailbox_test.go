@@ -91,7 +91,7 @@ func TestMailbox(t *testing.T) {
 		{"", "", ""},
 	} {
 		canonical, domain := "", ""
-		if m, ok := parseMailbox([]byte(v.in)); ok {
+		if m := parseMailbox([]byte(v.in)); m.found() {
 			canonical, domain = string(m.appendCanonical(nil, false)), string(m.domain)
 		}
 		if canonical != v.canonical || domain != v.domain {

@@ -77,6 +77,7 @@ type Codec struct {
 	keys                     []keys // newest first
 	domains                  DomainHandling
 	ignoreDots               bool
+	digits                   *digitPairs
 }
 
 // keys are the ciphers that belong to one passphrase.
@@ -99,6 +100,7 @@ func New(cfg Config) (*Codec, error) {
 		ipSalt:     []byte(cfg.IPSalt),
 		domains:    cfg.Domains,
 		ignoreDots: cfg.Canonicalization == IgnoreDots,
+		digits:     newDigitPairs(),
 	}
 	if cfg.DomainSalt == "" {
 		c.domainSalt = c.salt

@@ -100,14 +100,14 @@ func unpadded(plain []byte) (n, good int) {
 
 // made returns 1 if a token of value has this hash and may have this suffix, else 0.
 func (c *Codec) made(hash, value, suffix []byte, k *keys) int {
-	m, isMail := parseMailbox(value)
-	canonical := c.hash(value, m, isMail)
-	identity := c.hash(value, mailbox{}, false)
+	m := parseMailbox(value)
+	canonical := c.hash(value, &m)
+	identity := c.hash(value, &mailbox{})
 	good := subtle.ConstantTimeCompare(hash, canonical[:])
 	if suffix == nil {
 		return good | subtle.ConstantTimeCompare(hash, identity[:])
 	}
-	if !isMail {
+	if !m.found() {
 		return 0
 	}
 	switch c.domains {

@@ -98,11 +98,11 @@ func TestRevealRecomputesHash(t *testing.T) {
 	c := codec(t, Config{})
 	var sum [hashSize]byte
 	copy(sum[:], "chosen by the forger and no hash")
-	refused(t, c, string(appendCiphertext([]byte("p~"), []byte("../../v1.0/me?x="), &sum, c.keys[0].value)))
+	refused(t, c, string(c.appendCiphertext([]byte("p~"), []byte("../../v1.0/me?x="), &sum, c.keys[0].value)))
 	sum = digest([]byte("../../v1.0/me?x="), []byte("another salt"))
-	refused(t, c, string(appendCiphertext([]byte("p~"), []byte("../../v1.0/me?x="), &sum, c.keys[0].value)))
+	refused(t, c, string(c.appendCiphertext([]byte("p~"), []byte("../../v1.0/me?x="), &sum, c.keys[0].value)))
 	sum = digest([]byte("../../v1.0/me?x="), []byte("salt")) // all of it right: this one is a token
-	if got, ok := c.AppendReveal(nil, appendCiphertext([]byte("p~"), []byte("../../v1.0/me?x="), &sum, c.keys[0].value)); !ok {
+	if got, ok := c.AppendReveal(nil, c.appendCiphertext([]byte("p~"), []byte("../../v1.0/me?x="), &sum, c.keys[0].value)); !ok {
 		t.Errorf("refused a proper token: %q", got)
 	}
 }
