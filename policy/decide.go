@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/graphveil/graphveil/policy/odata"
 	"github.com/graphveil/graphveil/policy/plan"
@@ -66,12 +65,11 @@ func (s *Snapshot) Decide(ctx context.Context, route Route, in Input) Decision {
 	if err != nil {
 		return d.deny(codePolicyError)
 	}
-	results, err := s.query.Eval(ctx, rego.EvalParsedInput(input))
-	// OPA looks for cancellation now and then only, and may be done before.
-	if err != nil || ctx.Err() != nil || len(results) != 1 || len(results[0].Expressions) != 1 {
+	value, err := s.decision.eval(ctx, input)
+	if err != nil {
 		return d.deny(codePolicyError)
 	}
-	allow, reasons, ok := readDecision(results[0].Expressions[0].Value)
+	allow, reasons, ok := readDecision(value)
 	switch {
 	case !ok || allow != (len(reasons) == 0):
 		return d.deny(codePolicyError)
@@ -93,7 +91,7 @@ func (s *Snapshot) Decide(ctx context.Context, route Route, in Input) Decision {
 }
 
 // readDecision reads {"allow": boolean, "reasons": set}.
-func readDecision(v any) (allow bool, reasons []string, ok bool) {
+func readDecision(v ast.Value) (allow bool, reasons []string, ok bool) {
 	object, isObject := v.(ast.Object)
 	if !isObject || object.Len() != 2 {
 		return false, nil, false

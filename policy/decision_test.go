@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/graphveil/graphveil/policy/odata"
 )
@@ -49,7 +48,7 @@ func TestDecideWithABrokenLibrary(t *testing.T) {
 		`{"allow": true, "reasons": set()}[["allow"][_]]`: false,
 	} {
 		broken := *s
-		if broken.query, err = rego.New(rego.ParsedQuery(ast.MustParseBody(query)), rego.StrictBuiltinErrors(true), rego.GenerateJSON(asValue)).PrepareForEval(ctx); err != nil {
+		if broken.decision, err = newQuery(ctx, query, ast.NewCompiler(), ast.NewObject()); err != nil {
 			t.Fatal(err)
 		}
 		d := broken.Decide(ctx, route, Input{Method: "GET", Target: target})
@@ -59,7 +58,8 @@ func TestDecideWithABrokenLibrary(t *testing.T) {
 	}
 	// Two results are none.
 	broken := *s
-	if broken.query, err = rego.New(rego.Query(`x = [{"allow": true, "reasons": set()}, {"allow": true, "reasons": set()}][_]`)).PrepareForEval(ctx); err != nil {
+	two := `[{"allow": true, "reasons": set()}, {"allow": true, "reasons": set()}][_]`
+	if broken.decision, err = newQuery(ctx, two, ast.NewCompiler(), ast.NewObject()); err != nil {
 		t.Fatal(err)
 	}
 	if d := broken.Decide(ctx, route, Input{Method: "GET", Target: target}); d.Allow {

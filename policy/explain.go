@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/graphveil/graphveil/policy/odata"
@@ -58,7 +57,7 @@ func (s *Snapshot) Explain(ctx context.Context, method, target string, headers m
 	if input, err := in.value(e.Route); err == nil {
 		tracer := &againstTracer{}
 		// The decision stands already; this evaluation is for its trace.
-		_, _ = s.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalQueryTracer(tracer))
+		_, _ = s.decision.eval(ctx, input, tracer)
 		e.Against = tracer.places
 	}
 	return e

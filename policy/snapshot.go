@@ -9,8 +9,6 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
-	"github.com/open-policy-agent/opa/v1/topdown/cache"
 
 	"github.com/graphveil/graphveil/policy/plan"
 )
@@ -24,7 +22,7 @@ type Snapshot struct {
 	router          *router
 	responseHeaders map[string]bool
 	deltaOptions    map[string]bool
-	query           rego.PreparedEvalQuery
+	decision        *query
 }
 
 // ConnectorInfo describes a connector.
@@ -115,28 +113,13 @@ func (s *sources) activate(ctx context.Context) (*Snapshot, error) {
 	return snapshot, snapshot.prepare(ctx, c)
 }
 
-// regexCacheSize bounds the compiled patterns that evaluations share. OPA's own
-// cache holds 100 and then recompiles one at each call.
-const regexCacheSize = 4096
-
 // prepare compiles the query of the decision.
 func (s *Snapshot) prepare(ctx context.Context, c *compiled) error {
 	data, err := c.baseData(map[string]ast.Value{"endpoints": s.contracts()})
 	if err != nil {
 		return err
 	}
-	size := regexCacheSize
-	s.query, err = rego.New(
-		rego.Query("data.graphveil.decision"),
-		rego.Compiler(c.compiler),
-		rego.Store(inmem.NewFromASTObject(data)),
-		rego.StrictBuiltinErrors(true),
-		rego.GenerateJSON(asValue),
-		rego.InterQueryBuiltinValueCache(cache.NewInterQueryValueCache(ctx, &cache.Config{
-			InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &size},
-		})),
-	).PrepareForEval(ctx)
-	if err != nil {
+	if s.decision, err = newQuery(ctx, "data.graphveil.decision", c.compiler, data); err != nil {
 		return fmt.Errorf("preparing the decision: %w", err)
 	}
 	return nil
