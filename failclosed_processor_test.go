@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"time"
 
-	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -155,7 +154,7 @@ func (r *rig) within(protocol string, source extproc.TokenSource, spoil *spoiler
 	r.check(err)
 	server, err := extproc.NewServer(extproc.ServerConfig{Gateway: gateway, Tokens: source, Log: log, Metrics: extproc.NewMetrics(prometheus.NewRegistry())})
 	r.check(err)
-	service := grpc.NewServer(grpc.MaxRecvMsgSize(8<<20), grpc.StreamInterceptor(
+	service := server.NewGRPC(grpc.StreamInterceptor(
 		func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 			if spoil != nil {
 				spoil.ServerStream = stream
@@ -163,7 +162,6 @@ func (r *rig) within(protocol string, source extproc.TokenSource, spoil *spoiler
 			}
 			return handler(srv, stream)
 		}))
-	extprocv3.RegisterExternalProcessorServer(service, server)
 	listener, err := listen(r.config.Processor.Listen)
 	r.check(err)
 	go func() { _ = service.Serve(listener) }() // until it is stopped

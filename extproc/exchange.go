@@ -10,13 +10,14 @@ import (
 
 	"github.com/graphveil/graphveil/extproc/pseudonym"
 	"github.com/graphveil/graphveil/extproc/sanitize"
+	"github.com/graphveil/graphveil/extproc/wire"
 	"github.com/graphveil/graphveil/policy"
 	"github.com/graphveil/graphveil/policy/odata"
 	"github.com/graphveil/graphveil/policy/plan"
 )
 
 // Header is one header field. Name is in lower case.
-type Header struct{ Name, Value string }
+type Header = wire.Header
 
 // RequestHead is what a client asked for.
 type RequestHead struct {
@@ -149,9 +150,9 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 	if len(x.decision.Media) > 0 {
 		accept = strings.Join(x.decision.Media, ", ")
 	}
-	f.Headers = append(f.Headers, Header{"accept", accept}, Header{"user-agent", x.gateway.agent})
+	f.Headers = append(f.Headers, Header{Name: "accept", Value: accept}, Header{Name: "user-agent", Value: x.gateway.agent})
 	for _, h := range x.decision.Headers {
-		f.Headers = append(f.Headers, Header{h.Name, h.Value})
+		f.Headers = append(f.Headers, Header{Name: h.Name, Value: h.Value})
 	}
 	x.phase = phaseAllowed
 	return f, nil
@@ -223,7 +224,7 @@ func (x *Exchange) backward(head ResponseHead) Backward {
 				break
 			}
 			if link, ok := x.appendLink(nil, []byte(h.Value)); ok {
-				b.Set = append(b.Set, Header{h.Name, string(link)})
+				b.Set = append(b.Set, Header{Name: h.Name, Value: string(link)})
 			}
 		case !x.snapshot.AllowsResponseHeader(h.Name):
 			b.Remove = append(b.Remove, h.Name)

@@ -11,10 +11,13 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/extproc/extproctest"
+	"github.com/graphveil/graphveil/extproc/wire"
 )
 
 // fragments of a body. Whatever they are put together to, no value that the plan
@@ -79,7 +82,7 @@ func FuzzProcess(f *testing.F) {
 		if len(script)%2 == 1 {
 			s.last = status.Error(codes.Canceled, "the client went away")
 		}
-		err := w.server.Process(s)
+		err := w.server.Process(&grpc.GenericServerStream[extprocv3.ProcessingRequest, extprocv3.ProcessingResponse]{ServerStream: s})
 		if err == nil && !errors.Is(s.ended, io.EOF) {
 			t.Error("a clean end before the client's: Envoy would go on without us")
 		}
@@ -111,18 +114,33 @@ type script2stream struct {
 
 func (s *script2stream) Context() context.Context { return s.context }
 
-func (s *script2stream) Recv() (message, error) {
+// RecvMsg hands a message over as gRPC does: encoded, and cut anywhere.
+func (s *script2stream) RecvMsg(into any) error {
 	if len(s.messages) == 0 {
 		s.ended = s.last
-		return nil, s.last
+		return s.last
 	}
 	m := s.messages[0]
 	s.messages = s.messages[1:]
 	s.endSent = s.endSent || m.GetResponseBody().GetEndOfStream() || m.GetResponseHeaders().GetEndOfStream() || m.GetResponseTrailers() != nil
-	return m, nil
+	encoded, err := proto.Marshal(m)
+	if err != nil {
+		return err
+	}
+	half := len(encoded) / 2
+	return wire.NewCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(encoded[:half]), mem.SliceBuffer(encoded[half:])}, into)
 }
 
-func (s *script2stream) Send(r *extprocv3.ProcessingResponse) error {
+func (s *script2stream) SendMsg(m any) error {
+	encoded, err := wire.NewCodec().Marshal(m)
+	if err != nil {
+		return err
+	}
+	r := &extprocv3.ProcessingResponse{}
+	if err := proto.Unmarshal(encoded.Materialize(), r); err != nil {
+		return err
+	}
+	encoded.Free()
 	end := r.GetResponseBody().GetResponse().GetBodyMutation().GetStreamedResponse().GetEndOfStream() || r.GetResponseTrailers() != nil
 	s.early = s.early || end && !s.endSent
 	s.replies = append(s.replies, r)

@@ -9,8 +9,12 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+
+	"github.com/graphveil/graphveil/extproc/wire"
 )
 
 // TokenSource gives the access token that a connector's requests carry. It is
@@ -39,7 +43,8 @@ type ServerConfig struct {
 // Server is the ext_proc service.
 type Server struct {
 	extprocv3.UnimplementedExternalProcessorServer
-	config ServerConfig
+	config  ServerConfig
+	buffers mem.BufferPool // of everything that is received and sent
 }
 
 // NewServer checks the configuration and returns the service.
@@ -53,22 +58,25 @@ func NewServer(c ServerConfig) (*Server, error) {
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = 2 * time.Minute
 	}
-	return &Server{config: c}, nil
+	return &Server{config: c, buffers: new(wire.Buffers)}, nil
 }
 
 // NewGRPC returns a gRPC server with the service registered, set up for Envoy as
-// its only client. No stats handler or tracing interceptor may be added: gRPC
-// would then read messages after they were sent.
-func (s *Server) NewGRPC() *grpc.Server {
+// its only client; more options may be given. The service works on no other server,
+// for it needs the codec. No stats handler or tracing interceptor may be added:
+// gRPC would then read messages after they were sent.
+func (s *Server) NewGRPC(more ...grpc.ServerOption) *grpc.Server {
 	const window = 256 << 10 // as in Envoy's cluster, see package envoy
-	g := grpc.NewServer(
+	g := grpc.NewServer(append([]grpc.ServerOption{
+		grpc.ForceServerCodecV2(wire.NewCodec()),
+		experimental.BufferPool(s.buffers),
 		grpc.InitialWindowSize(window),
-		grpc.InitialConnWindowSize(4*window),
-		grpc.MaxRecvMsgSize(8<<20), // Envoy sends what it read at once: up to 1 MiB seen
+		grpc.InitialConnWindowSize(4 * window),
+		grpc.MaxRecvMsgSize(8 << 20), // Envoy sends what it read at once: up to 1 MiB seen
 		// Envoy pings to notice a stopped processor; the default policy would
 		// answer frequent pings with GOAWAY.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
-	)
+	}, more...)...)
 	extprocv3.RegisterExternalProcessorServer(g, s)
 	return g
 }

@@ -10,20 +10,18 @@ import (
 	"strings"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
-	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/graphveil/graphveil/extproc/wire"
 	"github.com/graphveil/graphveil/policy"
 )
 
-// maxChunk is the largest body chunk of one reply: Envoy allows 64 KB in mode
-// FULL_DUPLEX_STREAMED, framing included.
-const maxChunk = 62_000
+// flushAt is how much of a body may wait before it is sent: one message of Envoy
+// may hold many pieces of a body, and memory must not grow with it.
+const flushAt = 32 << 10
 
 // MetadataNamespace holds what Envoy's guard, route and access log read:
 // decision ("allow" or absent), connector, endpoint, code.
@@ -39,10 +37,12 @@ const MetadataNamespace = "graphveil"
 //   - after answered, an ImmediateResponse is out and every message is ignored.
 type stream struct {
 	server   *Server
-	grpc     extprocv3.ExternalProcessor_ProcessServer
+	grpc     grpc.ServerStream
 	exchange *Exchange
 	idle     *time.Timer
-	held     *extprocv3.ProcessingResponse
+	request  wire.Request // the message that is handled
+	reply    wire.Reply   // the one that is written
+	held     wire.Reply
 	released bool
 	modeSeen bool
 	answered bool
@@ -62,9 +62,10 @@ func (s *stream) run() (err error) {
 
 // receive handles messages until the stream ends.
 func (s *stream) receive() (err error) {
+	defer s.free()
 	defer s.recoverTo(&err)
 	for {
-		m, err := s.grpc.Recv()
+		err := s.grpc.RecvMsg(&s.request)
 		if err == io.EOF {
 			return nil
 		}
@@ -72,10 +73,18 @@ func (s *stream) receive() (err error) {
 			return err
 		}
 		s.touch()
-		if err := s.message(m); err != nil {
+		if err := s.message(&s.request); err != nil {
 			return err
 		}
+		s.request.Free()
 	}
+}
+
+// free gives back what a broken exchange holds.
+func (s *stream) free() {
+	s.request.Free()
+	s.reply.Free()
+	s.held.Free()
 }
 
 // recoverTo turns a panic into an error of the stream. The panic's value may hold
@@ -96,54 +105,54 @@ func (s *stream) recoverTo(err *error) {
 // touch restarts the idle timer.
 func (s *stream) touch() { s.idle.Reset(s.server.config.IdleTimeout) }
 
-func (s *stream) send(r *extprocv3.ProcessingResponse) error {
-	err := s.grpc.Send(r)
+func (s *stream) send(r *wire.Reply) error {
+	err := s.grpc.SendMsg(r)
 	s.touch()
 	return err
 }
 
-func (s *stream) message(m *extprocv3.ProcessingRequest) error {
-	if !s.modeSeen {
-		if err := checkMode(m.GetProtocolConfig()); err != nil {
-			s.exchange.Refuse(&Refusal{Code: "internal"})
-			return err
-		}
-		s.modeSeen = true
+func (s *stream) message(m *wire.Request) error {
+	if err := checkMode(m, !s.modeSeen); err != nil {
+		s.exchange.Refuse(&Refusal{Code: "internal"})
+		return err
 	}
+	s.modeSeen = true
 	if s.answered {
 		return nil
 	}
-	switch r := m.Request.(type) {
-	case *extprocv3.ProcessingRequest_RequestHeaders:
-		return s.requestHeaders(m, r.RequestHeaders)
-	case *extprocv3.ProcessingRequest_ResponseHeaders:
-		return s.responseHeaders(r.ResponseHeaders)
-	case *extprocv3.ProcessingRequest_ResponseBody:
-		return s.responseBody(r.ResponseBody)
-	case *extprocv3.ProcessingRequest_ResponseTrailers:
-		return s.responseTrailers(r.ResponseTrailers)
+	switch m.Phase {
+	case wire.RequestHeaders:
+		return s.requestHeaders(m)
+	case wire.ResponseHeaders:
+		return s.responseHeaders(m)
+	case wire.ResponseBody:
+		return s.responseBody(m)
+	case wire.ResponseTrailers:
+		return s.responseTrailers(m)
 	}
 	s.exchange.Refuse(&Refusal{Code: "internal"})
 	return status.Error(codes.InvalidArgument, "receiving a message: not a phase that is served")
 }
 
 // checkMode refuses every mode in which Envoy would let undecided bytes pass.
-// Envoy announces the mode in the first message of each stream.
-func checkMode(c *extprocv3.ProtocolConfiguration) error {
+// Envoy announces the body modes in the first message of each stream.
+func checkMode(m *wire.Request, first bool) error {
 	switch {
-	case c.GetResponseBodyMode() != filterv3.ProcessingMode_FULL_DUPLEX_STREAMED:
+	case m.Observing:
+		return status.Error(codes.FailedPrecondition, "receiving a message: observability_mode must be off; use the bootstrap of `graphveil envoy config`")
+	case first && m.ResponseBodyMode != filterv3.ProcessingMode_FULL_DUPLEX_STREAMED:
 		return status.Error(codes.FailedPrecondition, "receiving the first message: response_body_mode must be FULL_DUPLEX_STREAMED; use the bootstrap of `graphveil envoy config`")
-	case c.GetRequestBodyMode() != filterv3.ProcessingMode_NONE:
+	case first && m.RequestBodyMode != filterv3.ProcessingMode_NONE:
 		return status.Error(codes.FailedPrecondition, "receiving the first message: request_body_mode must be NONE; use the bootstrap of `graphveil envoy config`")
 	}
 	return nil
 }
 
-func (s *stream) requestHeaders(m *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) error {
+func (s *stream) requestHeaders(m *wire.Request) error {
 	ctx, cancel := context.WithTimeout(s.grpc.Context(), s.server.config.RequestTimeout)
 	defer cancel()
 
-	head := requestHead(h)
+	head := requestHead(m)
 	head.Caller = callerOf(m)
 	forward, refusal := s.exchange.Request(ctx, head)
 	if refusal != nil {
@@ -159,18 +168,11 @@ func (s *stream) requestHeaders(m *extprocv3.ProcessingRequest, h *extprocv3.Htt
 		return s.refuse(s.exchange.Refuse(refusal))
 	}
 
-	set := append(forward.Headers, Header{"authorization", "Bearer " + token}, Header{":path", forward.Path})
-	mutation := &extprocv3.HeaderMutation{}
-	for _, h := range set {
-		mutation.SetHeaders = append(mutation.SetHeaders, setHeader(h))
-	}
-	mutation.RemoveHeaders = unforwarded(head.Headers, set)
-	return s.send(&extprocv3.ProcessingResponse{
-		Response: &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{
-			Response: &extprocv3.CommonResponse{HeaderMutation: mutation},
-		}},
-		DynamicMetadata: s.metadata("allow"),
-	})
+	set := append(forward.Headers, Header{Name: "authorization", Value: "Bearer " + token}, Header{Name: ":path", Value: forward.Path})
+	s.reply.Start(s.server.buffers, headRoom)
+	s.reply.RequestHeaders(set, unforwarded(head.Headers, set))
+	s.metadata("allow")
+	return s.send(&s.reply)
 }
 
 // unforwarded lists what the client sent and the policy does not forward.
@@ -191,21 +193,14 @@ next:
 	return remove
 }
 
-func (s *stream) responseHeaders(h *extprocv3.HttpHeaders) error {
-	head := responseHead(h)
+func (s *stream) responseHeaders(m *wire.Request) error {
+	head := responseHead(m)
 	backward, refusal := s.exchange.Response(head)
 	if refusal != nil {
 		return s.refuse(refusal)
 	}
-	mutation := &extprocv3.HeaderMutation{RemoveHeaders: backward.Remove}
-	for _, h := range backward.Set {
-		mutation.SetHeaders = append(mutation.SetHeaders, setHeader(h))
-	}
-	s.held = &extprocv3.ProcessingResponse{
-		Response: &extprocv3.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extprocv3.HeadersResponse{
-			Response: &extprocv3.CommonResponse{HeaderMutation: mutation},
-		}},
-	}
+	s.held.Start(s.server.buffers, headRoom)
+	s.held.ResponseHeaders(backward.Set, backward.Remove)
 	if head.End {
 		return s.release()
 	}
@@ -214,29 +209,48 @@ func (s *stream) responseHeaders(h *extprocv3.HttpHeaders) error {
 
 // release sends the held reply to the response headers.
 func (s *stream) release() error {
-	if s.held == nil {
+	if !s.held.Started() {
 		return nil
 	}
-	held := s.held
-	s.held, s.released = nil, true
-	return s.send(held)
+	s.released = true
+	return s.send(&s.held)
 }
 
-func (s *stream) responseBody(b *extprocv3.HttpBody) error {
-	out, refusal := s.exchange.Body(nil, b.GetBody())
-	if refusal == nil && b.GetEndOfStream() {
-		out, refusal = s.exchange.End(out)
+// responseBody sanitizes a chunk piece by piece, as it lies in gRPC's buffers,
+// straight into the buffer that is sent.
+func (s *stream) responseBody(m *wire.Request) error {
+	size := 0
+	for _, piece := range m.Body {
+		size += len(piece)
 	}
-	if refusal != nil {
-		return s.refuse(refusal)
+	size = wire.BodyRoom + size + size/2 // pseudonyms are longer than what they stand for
+	out := s.body(size)
+	for i, piece := range m.Body {
+		var refusal *Refusal
+		if out, refusal = s.exchange.Body(out, piece); refusal != nil {
+			return s.refuse(refusal)
+		}
+		if len(out) >= flushAt && i < len(m.Body)-1 {
+			if err := s.sendBody(out, false); err != nil {
+				return err
+			}
+			out = s.body(size)
+		}
 	}
-	return s.sendBody(out, b.GetEndOfStream())
+	m.Free() // sending may take long
+	if m.End {
+		var refusal *Refusal
+		if out, refusal = s.exchange.End(out); refusal != nil {
+			return s.refuse(refusal)
+		}
+	}
+	return s.sendBody(out, m.End)
 }
 
 // responseTrailers ends a body that was followed by trailers: the end of the
 // stream is then announced here, not with the last chunk. No trailer is passed on.
-func (s *stream) responseTrailers(t *extprocv3.HttpTrailers) error {
-	out, refusal := s.exchange.End(nil)
+func (s *stream) responseTrailers(m *wire.Request) error {
+	out, refusal := s.exchange.End(s.body(wire.BodyRoom))
 	if refusal != nil {
 		return s.refuse(refusal)
 	}
@@ -246,41 +260,47 @@ func (s *stream) responseTrailers(t *extprocv3.HttpTrailers) error {
 	if err := s.release(); err != nil {
 		return err
 	}
-	mutation := &extprocv3.HeaderMutation{}
-	for _, h := range t.GetTrailers().GetHeaders() {
-		mutation.RemoveHeaders = append(mutation.RemoveHeaders, h.GetKey())
+	var names []string
+	for _, t := range m.Headers {
+		names = append(names, t.Name)
 	}
-	return s.send(&extprocv3.ProcessingResponse{
-		Response: &extprocv3.ProcessingResponse_ResponseTrailers{ResponseTrailers: &extprocv3.TrailersResponse{HeaderMutation: mutation}},
-	})
+	s.reply.Start(s.server.buffers, headRoom)
+	s.reply.ResponseTrailers(names)
+	return s.send(&s.reply)
+}
+
+// headRoom is for a reply without a body; it may take more.
+const headRoom = 1 << 10
+
+// body begins a reply and returns where its bytes are appended to.
+func (s *stream) body(size int) []byte {
+	s.reply.Start(s.server.buffers, min(size, wire.MaxChunk))
+	return s.reply.Body()
 }
 
 // sendBody sends decided bytes, after the held headers, in chunks that Envoy
-// accepts.
+// accepts. They were appended to what body gave, and are the reply's now.
 func (s *stream) sendBody(out []byte, end bool) error {
-	if len(out) == 0 && !end {
+	if len(out) == wire.BodyRoom && !end {
 		return nil
 	}
 	if err := s.release(); err != nil {
 		return err
 	}
-	for {
-		n := min(len(out), maxChunk)
-		last := end && n == len(out)
-		err := s.send(&extprocv3.ProcessingResponse{
-			Response: &extprocv3.ProcessingResponse_ResponseBody{ResponseBody: &extprocv3.BodyResponse{
-				Response: &extprocv3.CommonResponse{BodyMutation: &extprocv3.BodyMutation{
-					Mutation: &extprocv3.BodyMutation_StreamedResponse{StreamedResponse: &extprocv3.StreamedBodyResponse{
-						Body: out[:n], EndOfStream: last,
-					}},
-				}},
-			}},
-		})
-		out = out[n:]
-		if err != nil || len(out) == 0 {
+	for len(out) > wire.BodyRoom+wire.MaxChunk {
+		// Few values are that long that this happens, so the rest may be copied.
+		var next wire.Reply
+		next.Start(s.server.buffers, len(out)-wire.MaxChunk)
+		rest := append(next.Body(), out[wire.BodyRoom+wire.MaxChunk:]...)
+		s.reply.SetBody(out[:wire.BodyRoom+wire.MaxChunk], false)
+		err := s.send(&s.reply)
+		s.reply, out = next, rest
+		if err != nil {
 			return err
 		}
 	}
+	s.reply.SetBody(out, end)
+	return s.send(&s.reply)
 }
 
 // refuse answers the client in our own words as long as no response byte has
@@ -290,94 +310,72 @@ func (s *stream) refuse(r *Refusal) error {
 	if s.released {
 		return status.Error(codes.Aborted, "ending the exchange: "+r.Code)
 	}
-	s.held = nil
+	s.held.Free()
 	s.answered = true
-	headers := &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader(Header{"content-type", "application/json"})}}
+	headers := []Header{{Name: "content-type", Value: "application/json"}}
 	if after := r.retryAfter(); after != "" {
-		headers.SetHeaders = append(headers.SetHeaders, setHeader(Header{"retry-after", after}))
+		headers = append(headers, Header{Name: "retry-after", Value: after})
 	}
-	return s.send(&extprocv3.ProcessingResponse{
-		Response: &extprocv3.ProcessingResponse_ImmediateResponse{ImmediateResponse: &extprocv3.ImmediateResponse{
-			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(r.status())},
-			Headers: headers,
-			Body:    r.appendBody(nil),
-			Details: MetadataNamespace + "_" + r.Code,
-		}},
-		DynamicMetadata: s.metadata("deny"),
-	})
+	s.reply.Start(s.server.buffers, headRoom)
+	s.reply.Immediate(r.status(), headers, r.appendBody(nil), MetadataNamespace+"_"+r.Code)
+	s.metadata("deny")
+	return s.send(&s.reply)
 }
 
-// metadata is what Envoy's guard and access log see. Only ids of the policy.
-func (s *stream) metadata(decision string) *structpb.Struct {
+// metadata adds to the reply what Envoy's guard and access log see. Only ids of
+// the policy.
+func (s *stream) metadata(decision string) {
 	r := &s.exchange.record
-	return &structpb.Struct{Fields: map[string]*structpb.Value{
-		MetadataNamespace: structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{
-			"decision":  structpb.NewStringValue(decision),
-			"connector": structpb.NewStringValue(r.Connector),
-			"endpoint":  structpb.NewStringValue(r.Endpoint),
-			"code":      structpb.NewStringValue(r.Code),
-		}}),
-	}}
+	s.reply.Metadata(MetadataNamespace, Header{Name: "decision", Value: decision}, Header{Name: "connector", Value: r.Connector},
+		Header{Name: "endpoint", Value: r.Endpoint}, Header{Name: "code", Value: r.Code})
 }
 
-func setHeader(h Header) *corev3.HeaderValueOption {
-	return &corev3.HeaderValueOption{
-		// raw_value only: Envoy drops value.
-		Header:       &corev3.HeaderValue{Key: h.Name, RawValue: []byte(h.Value)},
-		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-	}
-}
-
-func requestHead(h *extprocv3.HttpHeaders) RequestHead {
-	head := RequestHead{HasBody: !h.GetEndOfStream()}
-	for _, f := range h.GetHeaders().GetHeaders() {
-		name, value := f.GetKey(), headerValue(f)
-		switch name {
+func requestHead(m *wire.Request) RequestHead {
+	head := RequestHead{HasBody: !m.End, Caller: callerOf(m)}
+	head.Headers = make([]Header, 0, len(m.Headers))
+	for _, h := range m.Headers {
+		switch h.Name {
 		case ":method":
-			head.Method = value
+			head.Method = h.Value
 		case ":path":
-			head.Target = value
+			head.Target = h.Value
 		case ":scheme":
-			head.Scheme = value
+			head.Scheme = h.Value
 		case ":authority":
-			head.Authority = value
+			head.Authority = h.Value
 		default:
-			if !strings.HasPrefix(name, ":") {
-				head.Headers = append(head.Headers, Header{name, value})
+			if !strings.HasPrefix(h.Name, ":") {
+				head.Headers = append(head.Headers, h)
 			}
 		}
 	}
 	return head
 }
 
-func responseHead(h *extprocv3.HttpHeaders) ResponseHead {
-	head := ResponseHead{End: h.GetEndOfStream()}
-	for _, f := range h.GetHeaders().GetHeaders() {
-		name, value := f.GetKey(), headerValue(f)
-		if name == ":status" {
-			head.Status = parseStatus(value)
+func responseHead(m *wire.Request) ResponseHead {
+	head := ResponseHead{End: m.End, Headers: m.Headers}
+	for _, h := range m.Headers {
+		if h.Name == ":status" {
+			head.Status = parseStatus(h.Value)
 		}
-		head.Headers = append(head.Headers, Header{name, value})
 	}
 	return head
 }
 
-func headerValue(h *corev3.HeaderValue) string {
-	if len(h.GetRawValue()) > 0 {
-		return string(h.GetRawValue())
-	}
-	return h.GetValue()
-}
-
 // callerOf reads who calls from the attributes that Envoy was asked to send.
-func callerOf(m *extprocv3.ProcessingRequest) policy.Caller {
-	attributes := m.GetAttributes()["envoy.filters.http.ext_proc"].GetFields()
-	caller := policy.Caller{
-		Address: attributes["source.address"].GetStringValue(),
-		Subject: attributes["connection.subject_peer_certificate"].GetStringValue(),
-	}
-	if uri := attributes["connection.uri_san_peer_certificate"].GetStringValue(); strings.HasPrefix(uri, "spiffe://") {
-		caller.SPIFFEID = uri
+func callerOf(m *wire.Request) policy.Caller {
+	var caller policy.Caller
+	for _, a := range m.Attributes {
+		switch a.Name {
+		case "source.address":
+			caller.Address = a.Value
+		case "connection.subject_peer_certificate":
+			caller.Subject = a.Value
+		case "connection.uri_san_peer_certificate":
+			if strings.HasPrefix(a.Value, "spiffe://") {
+				caller.SPIFFEID = a.Value
+			}
+		}
 	}
 	return caller
 }
