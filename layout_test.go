@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"extproc":             {"extproc/pseudonym", "extproc/sanitize", "extproc/wire", "policy", "policy/odata", "policy/plan"},
 	"bench/micro":         {"bench/peers", "bench/result", "bench/tenant/graph", "extproc", "extproc/pseudonym", "policy", "policy/odata", "policy/plan"},
 	"bench/peers":         {"policy/plan"},
+	"bench/report":        {"bench/result"},
 	"bench/result":        nil,
 	"bench/load":          nil,
 	"bench/tenant/entra":  nil,

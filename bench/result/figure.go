@@ -48,3 +48,14 @@ func quantile(values []float64, q float64) float64 {
 	above := min(below+1, len(sorted)-1)
 	return sorted[below] + (at-float64(below))*(sorted[above]-sorted[below])
 }
+
+// At is the value that the share q of all values does not exceed: of the first
+// point at or above q, or of the last one.
+func (h Histogram) At(q float64) float64 {
+	for _, p := range h.Points {
+		if p.Quantile >= q {
+			return p.Value
+		}
+	}
+	return h.Points[len(h.Points)-1].Value
+}

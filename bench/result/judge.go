@@ -112,11 +112,7 @@ func (v Verdict) ValueText() string {
 	if !v.Measured {
 		return "–"
 	}
-	text := v.amount(v.Value)
-	if v.Low != v.High {
-		text += fmt.Sprintf(" (%s–%s)", Number(v.Low), Number(v.High))
-	}
-	return text
+	return v.amount(v.Value) + SpreadText(v.Low, v.High)
 }
 
 // String is one line for a terminal.
@@ -134,6 +130,14 @@ func (t Target) amount(value float64) string {
 		unit = "×"
 	}
 	return Number(value) + " " + unit
+}
+
+// SpreadText is " (low–high)", or empty where both print alike.
+func SpreadText(low, high float64) string {
+	if Number(low) == Number(high) {
+		return ""
+	}
+	return fmt.Sprintf(" (%s–%s)", Number(low), Number(high))
 }
 
 // Number prints a value with three significant digits, and whole from 100.
