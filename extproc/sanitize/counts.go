@@ -106,25 +106,54 @@ func (c *Counts) position(pointer int) *Count {
 	return &c.uncounted
 }
 
-// unknown counts a member that the object at a position does not know.
-func (c *Counts) unknown(pointer int, name []byte) {
+// slot is where an unknown name is counted: nowhere yet, beyond the names that are
+// told apart, or at an index from firstSlot on in Counts.names. It is valid until the
+// next reset.
+type slot uint8
+
+const (
+	noSlot slot = iota
+	lastSlot
+	firstSlot
+)
+
+// unknown counts a member that the object at a position does not know. Its slot, if
+// there is one, is looked for once.
+func (c *Counts) unknown(pointer int, name []byte, at *slot) {
 	c.position(pointer).Unknown++
+	s := noSlot
+	if at != nil {
+		s = *at
+	}
+	if s == noSlot {
+		s = c.slot(pointer, name)
+	}
+	if s >= firstSlot {
+		c.names[s-firstSlot].count++
+	}
+	if at != nil {
+		*at = s
+	}
+}
+
+// slot returns where an unknown name is counted.
+func (c *Counts) slot(pointer int, name []byte) slot {
 	if !reportable(name) {
 		name = anyName
 	}
 	for i := range c.names[:c.used] {
 		n := &c.names[i]
 		if n.pointer == pointer && bytes.Equal(n.name[:n.length], name) {
-			n.count++
-			return
+			return firstSlot + slot(i)
 		}
 	}
 	if c.used == len(c.names) {
-		return
+		return lastSlot
 	}
 	n := &c.names[c.used]
+	n.pointer, n.count, n.length = pointer, 0, copy(n.name[:], name)
 	c.used++
-	n.pointer, n.count, n.length = pointer, 1, copy(n.name[:], name)
+	return firstSlot + slot(c.used-1)
 }
 
 var anyName = []byte("*")

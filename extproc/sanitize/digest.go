@@ -137,7 +137,7 @@ func (r *Rewriter) addDigest(d *plan.Digest) error {
 // seePlus notes a member name that begins with "+".
 func (r *Rewriter) seePlus(f *frame, name []byte) {
 	r.plus = r.plus || r.psoxy
-	if f.live && (f.fields.Lookup(name) != nil || f.fields != nil && f.fields.Rest != nil) {
+	if f.node != nil && (f.node.Object.Lookup(name) != nil || f.node.Object != nil && f.node.Object.Rest != nil) {
 		f.plus = true
 	}
 }

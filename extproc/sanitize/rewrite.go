@@ -58,6 +58,10 @@ type Rewriter struct {
 	stack []frame
 	seen  []uint64
 	names names
+	// layouts is what is known of the objects read so far, and metRoom is what the names
+	// in the layouts of all open objects take of Limits.Names.
+	layouts layouts
+	metRoom int
 	// node decides the value that is next or under way; nil drops it.
 	node *plan.Node
 	// released: something of the root was output.
@@ -126,6 +130,7 @@ func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 	r.tokens, r.err, r.base = t, nil, 0
 	r.stack, r.seen = r.stack[:0], r.seen[:0]
 	r.names.forget(0)
+	r.metRoom = 0
 	r.digests = r.digests[:0]
 	r.hold.reset()
 	for c := r; c != nil; c = c.child {

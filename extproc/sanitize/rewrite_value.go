@@ -14,16 +14,54 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 		}
 	}
 	f := r.top()
-	f.field, r.node = nil, nil
+	f.field, f.current, r.node = nil, 0, nil
 	r.state = atColon
 	if f.index++; f.index > r.limits.Members {
 		return r.failAt(CodeLimit, r.token.at)
 	}
-	if len(name) > 0 && name[0] == '+' {
+	plus := len(name) > 0 && name[0] == '+'
+	if plus {
 		r.seePlus(f, name)
 	}
-	if f.live {
-		if field := f.fields.Lookup(name); field != nil {
+	if f.layout != nil {
+		k := f.layout.find(f.last, name)
+		if k == 0 && !escaped && !plus && !f.spilled {
+			k = r.layouts.learn(f, name)
+		}
+		if k > 0 {
+			return r.meet(f, k, name)
+		}
+	}
+	return r.spill(f, name)
+}
+
+// meet makes an entry of the layout of an object, whose name was read, its current
+// member.
+func (r *Rewriter) meet(f *frame, k int, name []byte) error {
+	e := &f.layout.entries[k]
+	f.field, r.node = e.field, e.node
+	bit := uint64(1) << k
+	if f.had&bit != 0 {
+		return r.failAt(CodeDuplicateKey, r.token.at)
+	}
+	f.had |= bit
+	f.last, f.current = k, k
+	if e.field != nil {
+		return nil
+	}
+	f.room += e.room
+	r.metRoom += e.room
+	return r.unlisted(f, name, &e.slot)
+}
+
+// spill finds what the plan says of a name that is in no layout.
+//
+// A name is remembered once: by the bit of its entry, or, if there was no entry when
+// it was read, here. As nothing is learned after that, it finds its like here again.
+func (r *Rewriter) spill(f *frame, name []byte) error {
+	f.spilled = true
+	if f.node != nil {
+		if field := f.node.Object.Lookup(name); field != nil {
 			f.field, r.node = field, field.Node
 			if !r.see(f, field) {
 				return r.failAt(CodeDuplicateKey, r.token.at)
@@ -34,20 +72,25 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 	if !r.names.add(f.names, name) {
 		return r.failAt(CodeDuplicateKey, r.token.at)
 	}
-	if r.names.room() > r.limits.Names {
+	if f.node != nil && f.node.Object != nil {
+		r.node = f.node.Object.Rest
+	}
+	return r.unlisted(f, name, nil)
+}
+
+// unlisted does what is left to do with the name of a member that the plan does not
+// name.
+func (r *Rewriter) unlisted(f *frame, name []byte, at *slot) error {
+	if r.names.room()+r.metRoom > r.limits.Names {
 		return r.failAt(CodeLimit, r.token.at)
 	}
-	if !f.live {
-		if r.hold.node != nil && len(r.stack)-1 == r.hold.depth {
-			return r.holdsName(name)
+	switch {
+	case f.node != nil:
+		if r.node == nil {
+			r.counts.unknown(f.node.Pointer, name, at)
 		}
-		return nil
-	}
-	if f.fields != nil {
-		r.node = f.fields.Rest
-	}
-	if r.node == nil {
-		r.counts.unknown(f.pointer, name)
+	case r.hold.node != nil && len(r.stack)-1 == r.hold.depth:
+		return r.holdsName(name)
 	}
 	return nil
 }
@@ -125,7 +168,11 @@ func (r *Rewriter) kept(n *plan.Node) {
 
 // compact reports whether the value is an element of an array that holds no null.
 func (r *Rewriter) compact() bool {
-	return len(r.stack) > 0 && r.top().compact
+	if len(r.stack) == 0 {
+		return false
+	}
+	f := r.top()
+	return !f.object && f.node.Compact
 }
 
 // outNull outputs null where it has a place.

@@ -31,7 +31,7 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 		case atFirstMember, atMember:
 			switch {
 			case c == '"':
-				i, err = r.member(b, i)
+				i, err = r.rush(b, i)
 			case c == '}' && r.state == atFirstMember:
 				i, err = r.close(b, i)
 			default:
@@ -49,21 +49,19 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 				i, err = r.close(b, i)
 				continue
 			}
-			i, err = r.value(b, i)
+			i, err = r.rush(b, i)
 		case atValue:
-			i, err = r.value(b, i)
+			i, err = r.rush(b, i)
 		case atComma:
 			f := r.top()
 			switch {
 			case c == ',' && f.object:
 				r.comma = i
 				r.state = atMember
-				if i++; i < len(b) && b[i] == '"' {
-					i, err = r.member(b, i)
-				}
+				i++
 			case c == ',':
 				r.comma = i
-				r.state, r.node = atValue, f.items
+				r.state, r.node = atValue, f.items()
 				f.index++
 				i++
 			case c == '}' && f.object, c == ']' && !f.object:
@@ -83,48 +81,13 @@ func (r *Rewriter) follow(b []byte, i int) (int, error) {
 	return i, err
 }
 
-// member reads the member name that begins at b[i], and what follows if nothing
-// stands in between, as is usual.
-func (r *Rewriter) member(b []byte, i int) (int, error) {
-	i, err := r.beginName(b, i)
-	if err != nil || i == len(b) || b[i] != ':' {
-		return i, err
-	}
-	r.colon = i
-	r.state = atValue
-	if i++; i == len(b) || b[i] <= ' ' {
-		return i, nil
-	}
-	return r.value(b, i)
-}
-
-// value reads the value that begins at b[i]. The place is inside of it from
-// here on, also for the pointer of an error.
-func (r *Rewriter) value(b []byte, i int) (int, error) {
-	switch b[i] {
-	case '"':
-		return r.beginString(b, i)
-	case '{', '[':
-		return r.open(b, i)
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		return r.beginNumber(b, i)
-	case 't':
-		return r.beginLiteral(b, i, "true")
-	case 'f':
-		return r.beginLiteral(b, i, "false")
-	case 'n':
-		return r.beginLiteral(b, i, "null")
-	}
-	return i, r.fail(CodeSyntax, i)
-}
-
 // open reads the opening bracket at b[i].
 func (r *Rewriter) open(b []byte, i int) (int, error) {
 	if len(r.stack) >= r.limits.Depth {
 		r.state = atValue
 		return i, r.fail(CodeDepth, i)
 	}
-	f := frame{object: b[i] == '{'}
+	f := r.slot(b[i] == '{')
 	n := r.node
 	if n == nil && r.hold.hit {
 		return i, r.holdsNoString()
@@ -133,30 +96,25 @@ func (r *Rewriter) open(b []byte, i int) (int, error) {
 	switch {
 	case n == nil:
 	case n.Op == plan.Object && f.object, n.Op == plan.Array && !f.object:
-		r.live(&f, n, i)
+		r.live(f, n, i)
 	default:
-		if err = r.enter(&f, n, b[i], i); err != nil && err != errTurn {
+		if err = r.enter(f, n, b[i], i); err != nil && err != errTurn {
 			r.state = atValue
 			return i, err
 		}
 	}
 	r.push(f)
-	r.node = f.items
-	r.state = atFirstValue
 	if f.object {
-		r.state = atFirstMember
+		r.state, r.node = atFirstMember, nil
+	} else {
+		r.state, r.node = atFirstValue, f.items()
 	}
 	return i + 1, err
 }
 
 // live lets the object or array at index i of the chunk live.
 func (r *Rewriter) live(f *frame, n *plan.Node, i int) {
-	f.live, f.pointer = true, n.Pointer
-	if f.object {
-		f.fields = n.Object
-	} else {
-		f.items, f.compact = n.Items, n.Compact
-	}
+	f.node = n
 	r.counts.at(n).Kept++
 	r.prefix()
 	r.out.span(i, i+1)
@@ -214,8 +172,10 @@ func (r *Rewriter) descends(f *frame, n *plan.Node) bool {
 
 // close reads the closing bracket at b[i].
 func (r *Rewriter) close(b []byte, i int) (int, error) {
-	if f := r.top(); f.live {
-		r.outDigests(f)
+	if f := r.top(); f.node != nil {
+		if f.object {
+			r.outDigests(f)
+		}
 		r.out.span(i, i+1)
 	}
 	if r.hold.node != nil && len(r.stack)-1 == r.hold.depth {

@@ -1,0 +1,123 @@
+package sanitize
+
+import (
+	"bytes"
+
+	"github.com/graphveil/graphveil/policy/plan"
+)
+
+// rush reads on from the name or value that begins at b[i], as follow does, as long
+// as the tokens are where they usually are: next to each other, and in the chunk. It
+// leaves everything else to follow, and returns the index at which that goes on.
+//
+// Invariant: at each return Rewriter.state says what is next. In between it is set
+// only before what may fail or look at it.
+func (r *Rewriter) rush(b []byte, i int) (int, error) {
+	var (
+		f   *frame
+		n   *plan.Node
+		err error
+		end int
+	)
+	if r.state == atValue || r.state == atFirstValue {
+		goto value
+	}
+
+name:
+	f = r.top()
+	if k := f.expected(b, i+1); k > 0 && f.index < r.limits.Members {
+		r.token.at = r.base + int64(i)
+		end = i + 1 + len(f.layout.entries[k].spelled)
+		r.nameFrom, r.nameTo, r.colon = i, end-1, end-1
+		f.index++
+		r.state = atColon
+		if err = r.meet(f, k, b[i+1:end-2]); err != nil {
+			return end - 1, err
+		}
+		i = end
+	} else {
+		if i, err = r.beginName(b, i); err != nil || i == len(b) || b[i] != ':' {
+			return i, err
+		}
+		r.colon = i
+		i++
+	}
+	r.state = atValue
+	if i == len(b) {
+		return i, nil
+	}
+
+value:
+	n = r.node
+	switch b[i] {
+	case '"':
+		i, err = r.beginString(b, i)
+	case '{', '[':
+		if i, err = r.open(b, i); err != nil || i == len(b) {
+			return i, err
+		}
+		switch c := b[i]; {
+		case r.state == atFirstMember && c == '"':
+			goto name
+		case r.state == atFirstValue && c > ' ' && c != ']':
+			goto value
+		}
+		return i, nil
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		i, err = r.beginNumber(b, i)
+	case 't':
+		i, err = r.beginLiteral(b, i, "true")
+	case 'f':
+		i, err = r.beginLiteral(b, i, "false")
+	case 'n':
+		i, err = r.beginLiteral(b, i, "null")
+	case ' ', '\t', '\r', '\n':
+		return i, nil
+	default:
+		return i, r.fail(CodeSyntax, i)
+	}
+	_ = n
+	if err != nil || r.state != atComma {
+		return i, err
+	}
+
+after:
+	if i == len(b) {
+		return i, nil
+	}
+	f = r.top()
+	switch c := b[i]; {
+	case c == ',' && f.object:
+		r.comma = i
+		r.state = atMember
+		if i++; i < len(b) && b[i] == '"' {
+			goto name
+		}
+	case c == ',':
+		r.comma = i
+		r.state, r.node = atValue, f.items()
+		f.index++
+		if i++; i < len(b) {
+			goto value
+		}
+	case c == '}' && f.object, c == ']' && !f.object:
+		if i, err = r.close(b, i); err == nil && len(r.stack) > 0 {
+			goto after
+		}
+	}
+	return i, err
+}
+
+// expected returns the entry of the name that begins at b[i] if it is the one that
+// is expected, with a colon behind it and a byte behind that, else 0.
+func (f *frame) expected(b []byte, i int) int {
+	if f.layout == nil {
+		return 0
+	}
+	k := f.layout.entries[f.last].next
+	spelled := f.layout.entries[k].spelled
+	if end := i + len(spelled); k > 0 && end < len(b) && bytes.Equal(b[i:end], spelled) {
+		return k
+	}
+	return 0
+}
