@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"io"
 	"net/http"
 	"strings"
@@ -89,9 +91,19 @@ var graphFailures = []failure{
 		graph.Fault{Status: 200, Header: withHeaders(), Body: graph.Text("<html>" + personalMark + sharedMark + "</html>")}),
 	fault("no Content-Type", "response headers", turnedAway, graph.Fault{Header: http.Header{"Content-Type": nil}}),
 	fault("an unknown content encoding", "response headers", turnedAway, graph.Fault{Header: withHeaders(), Encodings: []string{"x-unknown"}}),
-	fault("gzip although identity was asked for", "response headers", turnedAway, graph.Fault{Header: withHeaders(), Encodings: []string{"gzip"}}),
+	fault("gzip (nothing is broken)", "response headers", served, graph.Fault{Header: secretHeaders, Encodings: []string{"gzip"}}),
 	fault("gzip twice", "response headers", turnedAway, graph.Fault{Header: withHeaders(), Encodings: []string{"gzip", "gzip"}}),
-	fault("a gzip bomb of 1 GB", "response headers", turnedAway, graph.Fault{Header: withHeaders(), Encodings: []string{"gzip"}, Body: graph.Bomb(1 << 30)}),
+	fault("gzip, then brotli", "response headers", turnedAway, graph.Fault{Header: withHeaders(), Encodings: []string{"gzip", "br"}}),
+	gzipped("truncated gzip, in due form for the transport", "early in the body", turnedAway, func(whole []byte) []byte { return whole[:len(whole)/2] }),
+	gzipped("gzip without its last byte", "at the end of the body", turnedAway, func(whole []byte) []byte { return whole[:len(whole)-1] }),
+	gzipped("gzip with a wrong checksum", "at the end of the body", turnedAway, func(whole []byte) []byte { whole[len(whole)-8]++; return whole }),
+	gzipped("gzip with a second member", "at the end of the body", turnedAway, func(whole []byte) []byte { return append(whole, whole...) }),
+	fault("truncated gzip, in due form for the transport", "in the middle of the body", refusedOrCut, graph.Fault{Encodings: []string{"gzip"}, Cut: graph.CutEnd, CutAfter: 20_000}),
+	fault("invalid JSON in gzip", "in the middle of the body", refusedOrCut,
+		graph.Fault{Encodings: []string{"gzip"}, Splice: []byte(`}]` + personalMark), SpliceAt: 150_000}),
+	fault("a gzip bomb of 1 GB in a value that is kept", "early in the body", turnedAway, graph.Fault{Header: withHeaders(), Encodings: []string{"gzip"}, Body: graph.Bomb(1 << 30)}),
+	fault("a gzip bomb of 1 GB in a value that is dropped", "after 64 MiB", refusedOrCut, graph.Fault{Header: withHeaders(), Encodings: []string{"gzip"},
+		Body: graph.Within(`{"value":[{"aboutMe":"`+personalMark, 1<<30, `"}]}`)}),
 	fault("gzip that does not say so", "first byte", turnedAway, graph.Fault{Header: withHeaders("Content-Type", "application/json"), Body: graph.Text("\x1f\x8b\x08\x00" + personalMark + sharedMark)}),
 	fault("trailers", "after the body", served, graph.Fault{Header: secretHeaders, Trailer: http.Header{"X-Secret-Trailer": {personalMark}}}),
 
@@ -116,6 +128,17 @@ func fault(what, when string, want ending, f graph.Fault) failure {
 // body is a failure in which Graph answers 200 with this, as JSON.
 func body(what, when string, want ending, text string) failure {
 	return fault(what, when, want, graph.Fault{Status: 200, Header: withHeaders("Content-Type", "application/json"), Body: graph.Text(text)})
+}
+
+// gzipped is a failure in which Graph answers 200 with a small page in gzip,
+// and something was done to that.
+func gzipped(what, when string, want ending, spoil func(whole []byte) []byte) failure {
+	var b bytes.Buffer // never fails
+	z := gzip.NewWriter(&b)
+	_, _ = io.WriteString(z, `{"value":[`+secretRecord+`]}`)
+	_ = z.Close()
+	return fault(what, when, want, graph.Fault{Status: 200, Header: withHeaders("Content-Type", "application/json", "Content-Encoding", "gzip"),
+		Encodings: []string{}, Body: graph.Text(string(spoil(b.Bytes())))})
 }
 
 // overHTTP1 is fault with a Graph that does not speak HTTP/2.

@@ -99,6 +99,12 @@ func (r *scenarioRun) step(s scenarioStep) (err error) {
 	case "upstream-reset":
 		r.answer.cut, err = strconv.Atoi(s.args[0])
 		return err
+	case "upstream-short":
+		r.answer.short, err = strconv.Atoi(s.args[0])
+		return err
+	case "upstream-more":
+		r.answer.more, err = r.file(s.args[0])
+		return err
 	case "send":
 		text, err := r.file(s.args[0])
 		if err != nil {

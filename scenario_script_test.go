@@ -49,6 +49,8 @@ var scenarioCommands = map[string]struct {
 	"upstream":         {2, -1, false},
 	"upstream-trailer": {1, 1, false},
 	"upstream-reset":   {1, 1, false},
+	"upstream-short":   {1, 1, false},
+	"upstream-more":    {1, 1, false},
 	"send":             {1, 1, false},
 	"remember":         {1, 1, false},
 	"follow":           {1, 1, false},
@@ -117,7 +119,7 @@ func (s *scenario) add(step scenarioStep) error {
 		if step.args[1] != "-" {
 			s.used[step.args[1]] = true
 		}
-	case "send", "upstream-request":
+	case "send", "upstream-request", "upstream-more":
 		s.used[step.args[0]] = true
 	}
 	s.steps = append(s.steps, step)

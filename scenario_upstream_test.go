@@ -25,6 +25,10 @@ type scenarioAnswer struct {
 	// cut is after how many bytes of the body the upstream breaks off; -1 is
 	// never.
 	cut int
+	// short is how many bytes are missing at the end of the body, as it is sent,
+	// and more is what follows it.
+	short int
+	more  []byte
 	// split is how the body is delivered, nil for at once.
 	split func(body []byte) [][]byte
 }
@@ -60,7 +64,7 @@ func (u *scenarioUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body := a.body
 	for _, h := range a.headers {
 		w.Header().Add(h.Name, h.Value)
-		if h.Name == "content-encoding" && h.Value == "gzip" {
+		if h.Name == "content-encoding" && (h.Value == "gzip" || h.Value == "X-GZIP") {
 			var zipped bytes.Buffer
 			z := gzip.NewWriter(&zipped)
 			z.Write(body)
@@ -68,6 +72,7 @@ func (u *scenarioUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			body = zipped.Bytes()
 		}
 	}
+	body = append(body[:len(body)-a.short:len(body)-a.short], a.more...)
 	w.WriteHeader(a.status)
 	if a.cut >= 0 {
 		body = body[:a.cut]

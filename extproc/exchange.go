@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/graphveil/graphveil/extproc/inflate"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
 	"github.com/graphveil/graphveil/extproc/sanitize"
 	"github.com/graphveil/graphveil/extproc/wire"
@@ -75,8 +76,9 @@ const (
 )
 
 // Exchange is one request and its response. Its methods are called in order:
-// Request, Response, Body as often as there are chunks, End, and Close in any
-// case. A call out of order refuses. It is not safe for concurrent use.
+// Request, Response, Body for each chunk and as long as the exchange is Pending,
+// End, and Close in any case. A call out of order refuses. It is not safe for
+// concurrent use.
 type Exchange struct {
 	gateway  *Gateway
 	snapshot *policy.Snapshot
@@ -87,6 +89,8 @@ type Exchange struct {
 	plan     *plan.Plan         // of the response body, nil if it has none
 	text     *numberText        // checks a body of text before it is rewritten, nil for JSON
 	rewriter *sanitize.Rewriter // with plan
+	inflater *inflate.Inflater  // of the body as it comes, nil if it comes plain
+	pending  bool               // inflater has more of the last chunk
 	record   Record
 }
 
@@ -191,7 +195,8 @@ func (x *Exchange) Response(head ResponseHead) (Backward, *Refusal) {
 		return Backward{}, x.refuse(&Refusal{Code: "internal"})
 	}
 	x.record.UpstreamStatus = head.Status
-	body, refusal := x.planFor(head)
+	coding := codingOf(head.Headers)
+	body, refusal := x.planFor(head, coding)
 	if body != nil && body == x.decision.Plan && len(x.decision.Media) > 0 {
 		x.text = &numberText{}
 	}
@@ -205,13 +210,18 @@ func (x *Exchange) Response(head ResponseHead) (Backward, *Refusal) {
 		x.phase, x.plan = phaseBody, body
 		x.rewriter = x.gateway.pool.Get().(*sanitize.Rewriter)
 		x.rewriter.Reset(body, tokens{x})
+		if coding == codingGzip {
+			x.inflater = x.gateway.inflaters.Get().(*inflate.Inflater)
+			x.inflater.Start()
+		}
 	}
 	return x.backward(head), nil
 }
 
 // backward decides the header fields. Location leads past the sidecar; only that of
 // 410, with which a service asks a client to begin a delta anew (graph-facts,
-// section 4), is replaced by a sealed link, where it leads to an endpoint.
+// section 4), is replaced by a sealed link, where it leads to an endpoint. What
+// leaves has no coding, whatever the policy lists.
 func (x *Exchange) backward(head ResponseHead) Backward {
 	var b Backward
 	locations := 0
@@ -226,7 +236,7 @@ func (x *Exchange) backward(head ResponseHead) Backward {
 			if link, ok := x.appendLink(nil, []byte(h.Value)); ok {
 				b.Set = append(b.Set, Header{Name: h.Name, Value: string(link)})
 			}
-		case !x.snapshot.AllowsResponseHeader(h.Name):
+		case h.Name == "content-encoding" || !x.snapshot.AllowsResponseHeader(h.Name):
 			b.Remove = append(b.Remove, h.Name)
 		}
 	}
@@ -238,13 +248,10 @@ func (x *Exchange) backward(head ResponseHead) Backward {
 
 // planFor chooses the plan of the body. A nil plan without refusal is a
 // response that has no body.
-func (x *Exchange) planFor(head ResponseHead) (*plan.Plan, *Refusal) {
-	encoding, mediaType := "", ""
+func (x *Exchange) planFor(head ResponseHead, c coding) (*plan.Plan, *Refusal) {
+	mediaType := ""
 	for _, h := range head.Headers {
-		switch h.Name {
-		case "content-encoding":
-			encoding += h.Value
-		case "content-type":
+		if h.Name == "content-type" {
 			mediaType += h.Value // two of them are none
 		}
 	}
@@ -256,7 +263,7 @@ func (x *Exchange) planFor(head ResponseHead) (*plan.Plan, *Refusal) {
 		return nil, nil
 	case head.Status < 200 || head.Status >= 300 && head.Status < 400:
 		return nil, &Refusal{Code: "response_redirect"}
-	case encoding != "" && !strings.EqualFold(strings.TrimSpace(encoding), "identity"):
+	case c == codingOther:
 		return nil, &Refusal{Code: "response_encoding_not_allowed"}
 	case head.Status == 401:
 		return nil, &Refusal{Code: "upstream_unauthorized"}
@@ -278,31 +285,85 @@ func (x *Exchange) planFor(head ResponseHead) (*plan.Plan, *Refusal) {
 	return x.decision.Plan, nil
 }
 
-// Body appends what leaves of the next chunk of the response body.
+// bodyRoom is what Body appends before it leaves the rest of a compressed chunk
+// pending. The piece that exceeds it is appended too.
+const bodyRoom = inflate.PieceSize
+
+// Body appends what leaves of the next chunk of the response body. If the exchange
+// is Pending then, the chunk must stay as it is, and Body be called again without
+// one, until it is not: what was appended can be sent in between, so that a chunk
+// that inflates to a thousand times its length needs no more memory than another.
 func (x *Exchange) Body(dst, chunk []byte) ([]byte, *Refusal) {
-	if x.phase != phaseBody {
+	if x.phase != phaseBody || x.pending && len(chunk) > 0 {
 		return dst, x.refuse(&Refusal{Code: "internal"})
 	}
-	x.record.BytesIn += int64(len(chunk))
 	n := len(dst)
-	if x.text != nil {
-		var ok bool
-		if chunk, ok = x.text.check(chunk); !ok {
-			return dst, x.refuse(&Refusal{Code: "response_malformed"})
+	x.record.BytesIn += int64(len(chunk))
+	var refusal *Refusal
+	if x.inflater == nil {
+		dst, refusal = x.sanitize(dst, chunk)
+	} else {
+		if !x.pending {
+			x.inflater.Push(chunk)
 		}
+		dst, refusal = x.inflate(dst)
 	}
-	dst, err := x.rewriter.Append(dst, chunk)
-	if err != nil {
-		return dst[:n], x.refuse(x.bodyRefusal(err))
+	if refusal != nil {
+		return dst[:n], x.refuse(refusal)
 	}
 	x.record.BytesOut += int64(len(dst) - n)
 	return dst, nil
 }
 
-// End appends what is left when the response body is complete.
+// Compressed says that more leaves of a chunk, as a rule, than it is long.
+func (x *Exchange) Compressed() bool { return x.inflater != nil }
+
+// Pending says that Body has more to append of the last chunk.
+func (x *Exchange) Pending() bool { return x.pending }
+
+// inflate appends what leaves of the chunk that the inflater has, up to bodyRoom.
+func (x *Exchange) inflate(dst []byte) ([]byte, *Refusal) {
+	n := len(dst)
+	for {
+		piece, err := x.inflater.Next()
+		if err != nil {
+			return dst, inflateRefusal(err)
+		}
+		if x.pending = piece != nil; !x.pending {
+			return dst, nil
+		}
+		var refusal *Refusal
+		if dst, refusal = x.sanitize(dst, piece); refusal != nil || len(dst)-n > bodyRoom {
+			return dst, refusal
+		}
+	}
+}
+
+// sanitize appends what leaves of a plain part of the body.
+func (x *Exchange) sanitize(dst, part []byte) ([]byte, *Refusal) {
+	if x.text != nil {
+		var ok bool
+		if part, ok = x.text.check(part); !ok {
+			return dst, &Refusal{Code: "response_malformed"}
+		}
+	}
+	dst, err := x.rewriter.Append(dst, part)
+	if err != nil {
+		return dst, x.bodyRefusal(err)
+	}
+	return dst, nil
+}
+
+// End appends what is left when the response body is complete. Only then may the
+// end of the body be announced: that is when a checksum has been compared.
 func (x *Exchange) End(dst []byte) ([]byte, *Refusal) {
-	if x.phase != phaseBody {
+	if x.phase != phaseBody || x.pending {
 		return dst, x.refuse(&Refusal{Code: "internal"})
+	}
+	if x.inflater != nil {
+		if err := x.inflater.Finish(); err != nil {
+			return dst, x.refuse(inflateRefusal(err))
+		}
 	}
 	n := len(dst)
 	dst, err := x.rewriter.Finish(dst)
@@ -325,6 +386,11 @@ func (x *Exchange) Close() Record {
 		x.rewriter.Reset(nil, nil)
 		x.gateway.pool.Put(x.rewriter)
 		x.rewriter = nil
+	}
+	if x.inflater != nil {
+		x.inflater.Close()
+		x.gateway.inflaters.Put(x.inflater)
+		x.inflater = nil
 	}
 	x.record.Duration = time.Since(x.record.Start)
 	switch {
@@ -367,6 +433,19 @@ func (x *Exchange) bodyRefusal(err error) *Refusal {
 		return &Refusal{Code: "response_limit"}
 	}
 	return &Refusal{Code: "response_malformed"}
+}
+
+// inflateRefusal maps the inflater's error to a public code.
+func inflateRefusal(err error) *Refusal {
+	switch {
+	case errors.Is(err, inflate.ErrTruncated):
+		return &Refusal{Code: "upstream_truncated"}
+	case errors.Is(err, inflate.ErrMalformed):
+		return &Refusal{Code: "response_encoding_malformed"}
+	case errors.Is(err, inflate.ErrRatio):
+		return &Refusal{Code: "response_ratio"}
+	}
+	return &Refusal{Code: "internal"}
 }
 
 // targetCode is the code of a target that could not be read.

@@ -26,13 +26,18 @@ var fragments = []string{
 	`{"value":[`, `{`, `}`, `[`, `]`, `]}`, `,`, `"id":`, `"owner":`, `"secret":`, `"CANARY"`, `"CANARY@acme.com"`,
 	`"CAN`, `ARY"`, `\u0043ANARY`, `{"id":"CANARY","secret":"CANARY","owner":"CANARY@acme.com"}`, `null`, `1.50`, ` `,
 	`"@odata.nextLink":"https://graph.example/v1.0/things?$skiptoken=CANARY"`, `"new":"CANARY"`, "\xff", `"\ud800"`,
+	gzipPage, gzipPage[:40], gzipPage[40:], gzipPage[:len(gzipPage)-8], gzipPage[len(gzipPage)-8:], "\x1f\x8b\x08\x00",
 }
+
+// gzipPage is a page in gzip.
+var gzipPage = zipped(`{"value":[{"id":"CANARY","secret":"CANARY",`, `"owner":"CANARY@acme.com"}]}`)
 
 // fuzzMessage makes one message of two bytes. Its parts are drawn so that
 // regular exchanges are frequent.
 func fuzzMessage(kind, detail byte) message {
 	targets := []string{"/v1.0/things", "/v1.0/things?$top=5", "/v1.0/things/CANARY", "/v1.0/things?$expand=CANARY", "/CANARY", "", "/v1.0/things?$skiptoken=gv~CANARY"}
-	headers := [][]extproc.Header{jsonHeaders, nil, {{Name: "content-type", Value: "text/plain"}}, {{Name: "content-type", Value: "application/json"}, {Name: "content-encoding", Value: "CANARY"}}}
+	headers := [][]extproc.Header{jsonHeaders, nil, {{Name: "content-type", Value: "text/plain"}}, {{Name: "content-type", Value: "application/json"}, {Name: "content-encoding", Value: "CANARY"}},
+		{{Name: "content-type", Value: "application/json"}, {Name: "content-encoding", Value: "gzip"}}}
 	statuses := []int{200, 200, 200, 404, 204, 302, 401, 500, 0}
 	d := int(detail)
 	switch kind % 6 {
@@ -65,6 +70,8 @@ func FuzzProcess(f *testing.F) {
 	f.Add(page)
 	f.Add([]byte{0, 0, 1, 0, 2, 0, 3, 1, 2, 7, 2, 12, 3, 13, 2, 2, 3, 4, 3, 2, 4, 0})
 	f.Add([]byte{0, 9, 1, 3, 2, 250})
+	f.Add([]byte{0, 0, 1, 64, 2, 24, 3, 25, 2, 250})
+	f.Add([]byte{0, 0, 1, 64, 2, 26, 3, 27, 4, 0})
 	f.Add([]byte{1, 0, 2, 250})
 	f.Add([]byte{5, 0, 5, 1, 0, 0})
 	w := newWorld(f)

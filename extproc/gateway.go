@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/graphveil/graphveil/extproc/inflate"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
 	"github.com/graphveil/graphveil/extproc/sanitize"
 	"github.com/graphveil/graphveil/policy"
@@ -20,6 +21,8 @@ type Gateway struct {
 	origin   string
 	agent    string
 	pool     sync.Pool // of *sanitize.Rewriter
+
+	inflaters sync.Pool // of *inflate.Inflater
 }
 
 // GatewayConfig is what NewGateway needs. All fields but Origin are required.
@@ -65,5 +68,6 @@ func NewGateway(c GatewayConfig) (*Gateway, error) {
 		agent:    c.UserAgent,
 	}
 	g.pool.New = func() any { return sanitize.New(c.Limits) }
+	g.inflaters.New = func() any { return inflate.New() }
 	return g, nil
 }

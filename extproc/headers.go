@@ -13,6 +13,35 @@ import (
 // from touching them: a removal would fail the exchange.
 var envoysOwn = map[string]bool{"connection": true, "content-length": true, "transfer-encoding": true, "upgrade": true}
 
+// coding is how the upstream encoded a body for transport.
+type coding uint8
+
+const (
+	codingOther coding = iota // one that is not accepted
+	codingNone
+	codingGzip
+)
+
+// codingOf reads Content-Encoding (RFC 9110, section 8.4). Only a single coding is
+// accepted, in a single field: codings that are stacked, an empty member of a list
+// among them, are what nobody asked for.
+func codingOf(headers []Header) coding {
+	value, fields := "", 0
+	for _, h := range headers {
+		if h.Name == "content-encoding" {
+			value = strings.ToLower(strings.Trim(h.Value, " \t"))
+			fields++
+		}
+	}
+	switch {
+	case fields == 0, fields == 1 && value == "identity":
+		return codingNone
+	case fields == 1 && (value == "gzip" || value == "x-gzip"): // the same, RFC 9110, section 8.4.1.3
+		return codingGzip
+	}
+	return codingOther
+}
+
 // isJSON says whether a content type is application/json, whatever its
 // parameters: the upstream sends several (odata.metadata, streaming, charset).
 func isJSON(contentType string) bool { return isMedia(contentType, "application/json") }

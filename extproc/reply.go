@@ -63,10 +63,12 @@ var answers = map[string]answer{
 	"upstream_truncated":            {502, "The upstream ended its response early."},
 	"response_redirect":             {502, "The upstream answered with a redirect, which is not passed on."},
 	"response_encoding_not_allowed": {502, "The upstream encoded its response in a way that is not accepted."},
+	"response_encoding_malformed":   {502, "The upstream's response is not valid gzip."},
+	"response_ratio":                {502, "The upstream's response inflates to more than is accepted for its length."},
 	"response_not_json":             {502, "The upstream's response is not JSON."},
 	"response_media_not_allowed":    {502, "The upstream's response is not of the media type that the policy names."},
 	"response_malformed":            {502, "The upstream's response is not valid JSON, or not the number that it should be."},
-	"response_limit":                {502, "The upstream's response exceeds a limit (depth, length of a key or number, members of an object)."},
+	"response_limit":                {502, "The upstream's response exceeds a limit (its length, depth, length of a key or number, members of an object)."},
 
 	// Ourselves.
 	"internal": {500, "The request could not be processed. The operator finds the cause in the log."},

@@ -224,17 +224,23 @@ func (s *stream) responseBody(m *wire.Request) error {
 		size += len(piece)
 	}
 	size = wire.BodyRoom + size + size/2 // pseudonyms are longer than what they stand for
+	if s.exchange.Compressed() {
+		size = wire.MaxChunk
+	}
 	out := s.body(size)
 	for i, piece := range m.Body {
-		var refusal *Refusal
-		if out, refusal = s.exchange.Body(out, piece); refusal != nil {
-			return s.refuse(refusal)
-		}
-		if len(out) >= flushAt && i < len(m.Body)-1 {
-			if err := s.sendBody(out, false); err != nil {
-				return err
+		for more := true; more; piece = nil {
+			var refusal *Refusal
+			if out, refusal = s.exchange.Body(out, piece); refusal != nil {
+				return s.refuse(refusal)
 			}
-			out = s.body(size)
+			more = s.exchange.Pending()
+			if len(out) >= flushAt && (more || i < len(m.Body)-1) {
+				if err := s.sendBody(out, false); err != nil {
+					return err
+				}
+				out = s.body(size)
+			}
 		}
 	}
 	m.Free() // sending may take long

@@ -87,15 +87,18 @@ func Nested(depth int, inner string) func(io.Writer) error {
 }
 
 // Bomb is a body of one JSON string with size equal letters: with gzip about a thousandth of that on the wire.
-func Bomb(size int) func(io.Writer) error {
+func Bomb(size int) func(io.Writer) error { return Within(`{"value":[{"id":"`, size, `"}]}`) }
+
+// Within is a body of size equal letters between two texts.
+func Within(before string, size int, after string) func(io.Writer) error {
 	return func(w io.Writer) error {
 		block := []byte(strings.Repeat("a", 1<<16))
-		_, err := io.WriteString(w, `{"value":[{"id":"`)
+		_, err := io.WriteString(w, before)
 		for left := size; left > 0 && err == nil; left -= len(block) {
 			_, err = w.Write(block[:min(left, len(block))])
 		}
 		if err == nil {
-			_, err = io.WriteString(w, `"}]}`)
+			_, err = io.WriteString(w, after)
 		}
 		return err
 	}
