@@ -89,6 +89,7 @@ type Exchange struct {
 	plan     *plan.Plan         // of the response body, nil if it has none
 	text     *numberText        // checks a body of text before it is rewritten, nil for JSON
 	rewriter *sanitize.Rewriter // with plan
+	repeats  *repeats           // with rewriter
 	inflater *inflate.Inflater  // of the body as it comes, nil if it comes plain
 	pending  bool               // inflater has more of the last chunk
 	record   Record
@@ -209,6 +210,7 @@ func (x *Exchange) Response(head ResponseHead) (Backward, *Refusal) {
 	if body != nil {
 		x.phase, x.plan = phaseBody, body
 		x.rewriter = x.gateway.pool.Get().(*sanitize.Rewriter)
+		x.repeats = x.gateway.repeats.Get().(*repeats)
 		x.rewriter.Reset(body, tokens{x})
 		if coding == codingGzip {
 			x.inflater = x.gateway.inflaters.Get().(*inflate.Inflater)
@@ -385,7 +387,9 @@ func (x *Exchange) Close() Record {
 		x.record.Fields = fieldsOf(x.plan, x.rewriter.Counts())
 		x.rewriter.Reset(nil, nil)
 		x.gateway.pool.Put(x.rewriter)
-		x.rewriter = nil
+		x.repeats.empty()
+		x.gateway.repeats.Put(x.repeats)
+		x.rewriter, x.repeats = nil, nil
 	}
 	if x.inflater != nil {
 		x.inflater.Close()

@@ -20,8 +20,9 @@ type Gateway struct {
 	upstream string
 	origin   string
 	agent    string
-	pool     sync.Pool // of *sanitize.Rewriter
 
+	pool      sync.Pool // of *sanitize.Rewriter
+	repeats   sync.Pool // of empty *repeats
 	inflaters sync.Pool // of *inflate.Inflater
 }
 
@@ -69,5 +70,6 @@ func NewGateway(c GatewayConfig) (*Gateway, error) {
 	}
 	g.pool.New = func() any { return sanitize.New(c.Limits) }
 	g.inflaters.New = func() any { return inflate.New() }
+	g.repeats.New = func() any { return newRepeats(repeatSlots, repeatBytes) }
 	return g, nil
 }
