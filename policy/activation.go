@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -71,18 +72,36 @@ func (a *activation) evaluate(ctx context.Context) error {
 		return err
 	}
 	a.checkDefined(ctx, tree)
-	k := contract{problems: a.problems, c: a.c, errorShape: errorShape}
-	for _, name := range a.packages() {
+	a.readConnectors(tree, errorShape)
+	sortEndpoints(a.endpoints)
+	return nil
+}
+
+// readConnectors reads all connectors at once, for most of an activation is this.
+func (a *activation) readConnectors(tree ast.Object, errorShape ast.Value) {
+	shared := newShared()
+	names := a.packages()
+	parts := make([]activation, len(names))
+	var reading sync.WaitGroup
+	for i, name := range names {
 		connector := ast.NewObject()
 		if tree != nil {
 			if t := tree.Get(ast.StringTerm(name)); t != nil {
 				connector, _ = t.Value.(ast.Object)
 			}
 		}
-		a.connector(&k, name, connector)
+		part := &parts[i]
+		part.problems, part.c = &problems{}, a.c
+		k := &contract{problems: part.problems, c: a.c, errorShape: errorShape, shared: shared}
+		reading.Go(func() { part.connector(k, name, connector) })
 	}
-	sortEndpoints(a.endpoints)
-	return nil
+	reading.Wait()
+	for _, part := range parts {
+		a.list = append(a.list, part.list...)
+		a.connectors = append(a.connectors, part.connectors...)
+		a.endpoints = append(a.endpoints, part.endpoints...)
+		a.refusals = append(a.refusals, part.refusals...)
+	}
 }
 
 // query evaluates data.<path>. It returns nil for undefined, and reports errors.
@@ -136,7 +155,7 @@ func (a *activation) checkSettings(schema ast.Value) {
 		return
 	}
 	allowed := map[string][]string{}
-	for _, key := range sortedKeys(object) {
+	for _, key := range object.Keys() {
 		name, _ := key.Value.(ast.String)
 		a.options = append(a.options, string(name))
 		if values, ok := object.Get(key).Value.(*ast.Array); ok {
@@ -324,7 +343,7 @@ func (a *activation) each(connector ast.Object, pkg []string, rule string, visit
 	if !ok {
 		return
 	}
-	for _, key := range sortedKeys(members) {
+	for _, key := range members.Keys() {
 		id, _ := key.Value.(ast.String)
 		at := a.at(pkg, rule, string(id))
 		if !idPattern.MatchString(string(id)) {

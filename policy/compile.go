@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
+	"golang.org/x/sync/errgroup"
 )
 
 // compiled is a policy that OPA has compiled and whose references resolve.
@@ -26,27 +28,44 @@ type compiled struct {
 
 // parse parses the sources; tests only where asked for.
 func (s *sources) parse(p *problems, withTests bool) map[string]*ast.Module {
-	modules := map[string]*ast.Module{}
-	for _, f := range s.files {
+	type result struct {
+		module *ast.Module
+		err    error
+	}
+	results := make([]result, len(s.files))
+	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities()}
+	var parsing errgroup.Group
+	parsing.SetLimit(runtime.GOMAXPROCS(0))
+	for i, f := range s.files {
 		if f.test() && !withTests {
 			continue
 		}
-		if _, ok := modules[f.name]; ok {
+		parsing.Go(func() error {
+			results[i].module, results[i].err = ast.ParseModuleWithOpts(f.name, string(f.text), options)
+			return nil
+		})
+	}
+	_ = parsing.Wait() // the errors are among the results
+	modules := map[string]*ast.Module{}
+	for i, f := range s.files {
+		if f.test() && !withTests {
+			continue
+		}
+		r := results[i]
+		switch {
+		case modules[f.name] != nil:
 			p.add(&Error{Code: "parse_error", File: f.name, Message: "the file is given twice"})
 			continue
-		}
-		if len(bytes.TrimSpace(f.text)) == 0 {
+		case len(bytes.TrimSpace(f.text)) == 0:
 			p.add(&Error{Code: "parse_error", File: f.name, Message: "the file is empty"})
 			continue
-		}
-		module, err := ast.ParseModuleWithOpts(f.name, string(f.text), ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities()})
-		if err != nil {
-			p.addOPA(f.name, err)
+		case r.err != nil:
+			p.addOPA(f.name, r.err)
 			continue
 		}
-		modules[f.name] = module
+		modules[f.name] = r.module
 		if !f.library && !f.test() {
-			p.checkPackage(module)
+			p.checkPackage(r.module)
 		}
 	}
 	return modules
@@ -80,11 +99,7 @@ func (s *sources) compile(modules map[string]*ast.Module) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	copies := map[string]*ast.Module{}
-	for name, m := range modules {
-		copies[name] = m.Copy()
-	}
-	c.compiler.Compile(copies)
+	c.compiler.Compile(modules) // copies of its own
 	if c.compiler.Failed() {
 		p.addOPA("", c.compiler.Errors)
 	}

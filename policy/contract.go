@@ -40,6 +40,7 @@ type contract struct {
 	*problems
 	c          *compiled
 	errorShape ast.Value
+	shared     *shared
 }
 
 // value reads one value of a known type, or reports.
@@ -57,7 +58,7 @@ func (k *contract) object(v ast.Value, at position, known ...string) (ast.Object
 	if !ok {
 		return nil, false
 	}
-	for _, key := range sortedKeys(object) {
+	for _, key := range object.Keys() {
 		name, isString := key.Value.(ast.String)
 		if !isString || !slices.Contains(known, string(name)) {
 			k.add(at.at(key.Value).error("contract_error", fmt.Sprintf("there is no key %s here", key), cmpHint(didYouMean(string(name), known), "known are: "+strings.Join(known, ", "))))
@@ -106,13 +107,12 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 	k.path(e, o.Get(ast.StringTerm("path")), at.key("path"))
 
 	response := o.Get(ast.StringTerm("response")).Value
-	e.info.Plan = k.compileShape(response, at.key("response"))
-	e.record = recordOf(e.info.Plan)
+	e.info.Plan, e.record = k.plan(response, at.key("response"))
 	k.media(e, o.Get(ast.StringTerm("media")), at)
 	if t := o.Get(ast.StringTerm("error")); t != nil {
-		e.info.ErrorPlan = k.compileShape(t.Value, at.key("error"))
+		e.info.ErrorPlan, _ = k.plan(t.Value, at.key("error"))
 	} else {
-		e.info.ErrorPlan = k.compileShape(k.errorShape, position{c: k.c, rule: errorShapePath})
+		e.info.ErrorPlan, _ = k.plan(k.errorShape, position{c: k.c, rule: errorShapePath})
 	}
 
 	data := map[string]any{
@@ -120,10 +120,10 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 		"params":  k.params(e, o.Get(ast.StringTerm("params")), at.key("params")),
 		"query":   k.query(e, o.Get(ast.StringTerm("query")), at.key("query")),
 		"headers": k.headers(e, o.Get(ast.StringTerm("headers")), at.key("headers")),
-		"clear":   set(e.record.clear()),
+		"clear":   set(e.record.paths(inClear)),
 	}
 	if n := len(e.template); n > 0 && e.template[n-1].kind == function {
-		data["function"], data["released"] = foldASCII(e.template[n-1].text), set(e.record.open())
+		data["function"], data["released"] = foldASCII(e.template[n-1].text), set(e.record.paths(open))
 	}
 	contract, err := ast.InterfaceToValue(data)
 	if err != nil {
@@ -224,7 +224,7 @@ func (k *contract) params(e *endpoint, term *ast.Term, at position) map[string]a
 				rule.values = values
 			}
 			if pattern, ok := compiled["pattern"].(string); ok {
-				rule.pattern, _ = regexp.Compile(pattern) // one that does not compile is reported
+				rule.pattern, _ = k.shared.pattern(pattern) // one that does not compile is reported
 			}
 			rules[name], e.info.Params[name], e.rules[name] = compiled, describeRule(compiled), rule
 			continue
@@ -256,7 +256,7 @@ func (k *contract) valueRule(o ast.Object, at position) map[string]any {
 		pattern, ok := value[ast.String](k.problems, t, at.key("pattern"), "a string")
 		// The whole value must match, whatever the pattern anchors itself.
 		whole := `^(?:` + string(pattern) + `)$`
-		if _, err := regexp.Compile(whole); ok && err != nil {
+		if _, err := k.shared.pattern(whole); ok && err != nil {
 			k.add(at.key("pattern").error("contract_error", "the pattern does not compile: "+err.Error(), "patterns are RE2"))
 		}
 		rule["pattern"] = whole
@@ -296,6 +296,8 @@ var neverForwarded = []string{
 	"proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "via",
 }
 
+var headerPattern = regexp.MustCompile("^[a-z0-9][a-z0-9_-]*$")
+
 // headers: a set of names, or an object from name to value rule.
 func (k *contract) headers(e *endpoint, term *ast.Term, at position) map[string]any {
 	rules := map[string]any{}
@@ -305,7 +307,7 @@ func (k *contract) headers(e *endpoint, term *ast.Term, at position) map[string]
 	add := func(name string, rule map[string]any, at position) {
 		lower := foldASCII(name)
 		switch {
-		case !regexp.MustCompile("^[a-z0-9][a-z0-9_-]*$").MatchString(lower):
+		case !headerPattern.MatchString(lower):
 			k.add(at.error("contract_error", fmt.Sprintf("%q is no header name", name), ""))
 		case slices.Contains(neverForwarded, lower) || strings.HasPrefix(lower, "x-envoy-") || strings.HasPrefix(lower, "x-forwarded-"):
 			k.add(at.error("contract_error", fmt.Sprintf("the header %s is never forwarded", name), ""))
@@ -318,7 +320,7 @@ func (k *contract) headers(e *endpoint, term *ast.Term, at position) map[string]
 		}
 	}
 	if o, ok := term.Value.(ast.Object); ok {
-		for _, key := range sortedKeys(o) {
+		for _, key := range o.Keys() {
 			name, ok := value[ast.String](k.problems, key, at, "names that are strings")
 			if !ok {
 				continue

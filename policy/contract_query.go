@@ -37,7 +37,7 @@ func (k *contract) query(e *endpoint, term *ast.Term, at position) map[string]an
 	if !ok {
 		return nil
 	}
-	for _, key := range sortedKeys(o) {
+	for _, key := range o.Keys() {
 		name, ok := value[ast.String](k.problems, key, at, "names that are strings")
 		if !ok {
 			continue
@@ -118,18 +118,18 @@ func (k *contract) optionRule(e *endpoint, o ast.Object, canonical string, at po
 func (k *contract) reversibleProperties(e *endpoint, term *ast.Term, rule map[string]any, at position) {
 	properties, reversible := rule["properties"].(map[string]any), map[string]any{}
 	for _, path := range k.strings(term, at) {
-		known := e.record.spell(path)
-		lower := foldASCII(known)
+		lower := foldASCII(path)
+		known, exists := e.record[lower]
 		switch {
-		case e.record.reversible[lower]:
-			reversible[known] = true
+		case known.reversible:
+			reversible[known.spelling] = true
 			e.tokenProperties[lower] = true
-		case e.record.kept[lower]:
-			properties[known] = true
-		case slices.Contains(e.record.paths(), known):
+		case known.kept:
+			properties[known.spelling] = true
+		case exists:
 			k.add(at.error("contract_error", fmt.Sprintf("the response does not have %q as a reversible token", path), "only values that a response gave can be asked for"))
 		default:
-			k.add(at.error("contract_error", fmt.Sprintf("the response has no property %q", path), didYouMean(path, e.record.paths())))
+			k.add(at.error("contract_error", fmt.Sprintf("the response has no property %q", path), didYouMean(path, e.record.paths(anyOf))))
 		}
 	}
 	rule["reversible"] = reversible
@@ -138,20 +138,21 @@ func (k *contract) reversibleProperties(e *endpoint, term *ast.Term, rule map[st
 // properties checks a set of property paths against the response: a condition
 // may only use what stays in clear, because it tells of everything that it uses.
 func (k *contract) properties(e *endpoint, term *ast.Term, canonical string, at position) map[string]any {
-	allowed, condition := e.record.paths(), canonical == "filter" || canonical == "orderby"
-	if condition {
-		allowed = e.record.clear()
-	}
+	condition := canonical == "filter" || canonical == "orderby"
 	spelled := map[string]any{}
 	for _, path := range k.strings(term, at) {
-		known := e.record.spell(path)
+		known, exists := e.record[foldASCII(path)]
 		switch {
-		case slices.Contains(allowed, known):
-			spelled[known] = true
-		case condition && slices.Contains(e.record.paths(), known):
+		case exists && (known.kept || !condition):
+			spelled[known.spelling] = true
+		case exists:
 			k.add(at.error("contract_error", fmt.Sprintf("$%s must not use %q, which the response does not keep in clear", canonical, path), "a condition on a hidden property tells what it holds"))
 		default:
-			k.add(at.error("contract_error", fmt.Sprintf("the response has no property %q", path), didYouMean(path, allowed)))
+			near := anyOf
+			if condition {
+				near = inClear
+			}
+			k.add(at.error("contract_error", fmt.Sprintf("the response has no property %q", path), didYouMean(path, e.record.paths(near))))
 		}
 	}
 	return spelled

@@ -13,14 +13,31 @@ type position struct {
 	c *compiled
 	// rule is the path of the rule below data: package, name, keys.
 	rule []string
-	// steps lead from the rule's value to the place.
-	steps []ast.Value
+	// last leads from the rule's value to the place; nil is the value itself.
+	last *step
+}
+
+// step is one step down, with the step before it: nearly all positions are made
+// for nothing, so making one is cheap.
+type step struct {
+	value  ast.Value
+	before *step
 }
 
 // at goes one step down.
-func (p position) at(step ast.Value) position {
-	p.steps = append(slices.Clip(p.steps), step)
+func (p position) at(value ast.Value) position {
+	p.last = &step{value, p.last}
 	return p
+}
+
+// steps are all steps, the first one first.
+func (p position) steps() []ast.Value {
+	var all []ast.Value
+	for s := p.last; s != nil; s = s.before {
+		all = append(all, s.value)
+	}
+	slices.Reverse(all)
+	return all
 }
 
 func (p position) key(name string) position { return p.at(ast.String(name)) }
@@ -37,7 +54,7 @@ func (p position) String() string {
 		}
 		b.WriteString("[" + strconv.Quote(name) + "]")
 	}
-	for _, step := range p.steps {
+	for _, step := range p.steps() {
 		name, ok := step.(ast.String)
 		switch {
 		case !ok:
@@ -86,7 +103,7 @@ func (p position) location() *ast.Location {
 	if len(rules) == 0 {
 		return nil
 	}
-	found, _ := p.c.follow(rules[0].Head.Value, p.steps, rules[0].Location, 0)
+	found, _ := p.c.follow(rules[0].Head.Value, p.steps(), rules[0].Location, 0)
 	return found
 }
 

@@ -8,23 +8,26 @@ import (
 )
 
 // record is the shape of one item that an endpoint returns, seen as property
-// paths.
-type record struct {
-	// spelling is the path as the shape has it, by the path in lower case.
-	spelling map[string]string
-	// kept says for the path in lower case whether every spelling of it is kept.
-	kept map[string]bool
+// paths: each by the path in lower case.
+type record map[string]property
+
+// property is what is known of one path.
+type property struct {
+	// spelling is the path as the shape has it.
+	spelling string
+	// kept says whether every spelling of it is kept.
+	kept bool
 	// reversible says whether every spelling of it is a reversible token.
-	reversible map[string]bool
+	reversible bool
 	// released says whether anything of it leaves, in whatever form.
-	released map[string]bool
+	released bool
 }
 
 // recordOf finds the item: the elements of the top-level "value" array, which is
 // where OData puts a collection (OData JSON Format 4.01 section 14), or else the
 // whole body.
 func recordOf(p *plan.Plan) record {
-	r := record{spelling: map[string]string{}, kept: map[string]bool{}, reversible: map[string]bool{}, released: map[string]bool{}}
+	r := record{}
 	if p.Psoxy {
 		return r // rules at any depth know no paths
 	}
@@ -64,14 +67,13 @@ func (r record) collect(nodes []*plan.Node, path string) bool {
 			inner = append(inner, member...)
 		}
 		lower := foldASCII(below)
-		if before, twice := r.kept[lower]; twice {
-			kept, reversible = kept && before, reversible && r.reversible[lower]
-		} else {
-			r.spelling[lower] = below
+		p := property{spelling: below, kept: kept, reversible: reversible}
+		if before, twice := r[lower]; twice {
+			p.spelling, p.kept, p.reversible, p.released = before.spelling, kept && before.kept, reversible && before.reversible, before.released
 		}
-		r.kept[lower], r.reversible[lower] = kept, reversible
-		r.released[lower] = r.collect(inner, below) || r.released[lower]
-		any = any || r.released[lower]
+		p.released = r.collect(inner, below) || p.released
+		r[lower] = p
+		any = any || p.released
 	}
 	return any
 }
@@ -138,34 +140,26 @@ func fieldOf(n *plan.Node, name string) *plan.Field {
 // does not have comes in lower case.
 func (r record) spell(path string) string {
 	lower := foldASCII(path)
-	if known, ok := r.spelling[lower]; ok {
-		return known
+	if known, ok := r[lower]; ok {
+		return known.spelling
 	}
 	return lower
 }
 
-// clear lists the paths that stay in clear.
-func (r record) clear() []string {
+// paths lists the spellings of those of which something holds, sorted.
+func (r record) paths(holds func(property) bool) []string {
 	var paths []string
-	for lower, kept := range r.kept {
-		if kept {
-			paths = append(paths, r.spelling[lower])
+	for _, p := range r {
+		if holds(p) {
+			paths = append(paths, p.spelling)
 		}
 	}
 	slices.Sort(paths)
 	return paths
 }
 
-// open lists the paths of which something leaves.
-func (r record) open() []string {
-	var paths []string
-	for lower, released := range r.released {
-		if released {
-			paths = append(paths, r.spelling[lower])
-		}
-	}
-	slices.Sort(paths)
-	return paths
-}
-
-func (r record) paths() []string { return slices.Sorted(maps.Values(r.spelling)) }
+// anyOf is for all paths, inClear for those that stay in clear, open for those of
+// which something leaves.
+func anyOf(property) bool     { return true }
+func inClear(p property) bool { return p.kept }
+func open(p property) bool    { return p.released }

@@ -134,7 +134,7 @@ func (s *shapes) rule(v ast.Value, at position) (r pathRule, ok bool) {
 		s.add(at.error("shape_error", `a rule is an object with "at" and "do"`, `{"at": ["$..name"], "do": operation}`))
 		return r, false
 	}
-	for _, key := range sortedKeys(o) {
+	for _, key := range o.Keys() {
 		name, _ := key.Value.(ast.String)
 		if !slices.Contains(ruleKeys, string(name)) {
 			s.add(at.at(key.Value).error("shape_error", fmt.Sprintf("a rule has no key %s", key), didYouMean(string(name), ruleKeys)))

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -100,19 +99,19 @@ func (s *shapes) node(shape ast.Value, pointer string, at position, in holder) *
 
 // fields compiles the members of an object shape.
 func (s *shapes) fields(shape ast.Object, pointer string, at position) *plan.Fields {
-	fields := map[string]*plan.Node{}
-	for _, key := range sortedKeys(shape) {
+	fields := make(map[string]*plan.Node, shape.Len())
+	shape.Foreach(func(key, value *ast.Term) { // sorted
 		name, ok := key.Value.(ast.String)
 		if !ok {
 			s.add(at.at(key.Value).error("shape_error", "the name of a member must be a string", ""))
-			continue
+			return
 		}
 		if strings.HasPrefix(string(name), "$") {
 			s.add(at.key(string(name)).error("shape_error", fmt.Sprintf("%q is no member name", string(name)), didYouMean(string(name), []string{opKey})))
-			continue
+			return
 		}
-		fields[string(name)] = s.node(shape.Get(key).Value, pointer+"/"+escapePointer(string(name)), at.key(string(name)), inObject)
-	}
+		fields[string(name)] = s.node(value.Value, pointer+"/"+escapePointer(string(name)), at.at(name), inObject)
+	})
 	return plan.NewFields(fields)
 }
 
@@ -128,10 +127,4 @@ var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 // escapePointer escapes a name for a JSON Pointer (RFC 6901 section 3).
 func escapePointer(name string) string {
 	return pointerEscapes.Replace(name)
-}
-
-func sortedKeys(o ast.Object) []*ast.Term {
-	keys := o.Keys()
-	slices.SortFunc(keys, func(a, b *ast.Term) int { return a.Value.Compare(b.Value) })
-	return keys
 }

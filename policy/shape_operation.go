@@ -103,7 +103,10 @@ func (s *shapes) operationName(shape ast.Object, at position) (string, bool) {
 		s.add(at.error("shape_error", fmt.Sprintf("there is no operation %s", shape.Get(ast.InternedTerm(opKey))), cmpHint(didYouMean(string(name), names), "the operations are "+strings.Join(names, ", "))))
 		return "", false
 	}
-	for _, key := range sortedKeys(shape) {
+	if len(keys) == 0 && shape.Len() == 1 { // most of them
+		return string(name), true
+	}
+	for _, key := range shape.Keys() {
 		k, _ := key.Value.(ast.String)
 		if _, ok := keys[string(k)]; !ok && string(k) != opKey {
 			s.add(at.at(key.Value).error("shape_error", fmt.Sprintf("operation %s has no key %s", string(name), key), didYouMean(string(k), slices.Sorted(maps.Keys(keys)))))

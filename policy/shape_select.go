@@ -22,7 +22,7 @@ func (s *shapes) choice(shape ast.Object, pointer string, at position) *plan.Cho
 	if !ok || cases.Len() == 0 {
 		s.add(at.key("cases").error("shape_error", "cases must be an object from values to shapes, with at least one", ""))
 	} else {
-		for _, key := range sortedKeys(cases) {
+		for _, key := range cases.Keys() {
 			at := at.key("cases").at(key.Value)
 			value, ok := key.Value.(ast.String)
 			if !ok {
