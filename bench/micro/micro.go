@@ -12,6 +12,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,9 @@ type subject struct {
 
 var groups = []group{
 	{"sanitizer", "BenchmarkSanitizer", sanitizer},
+	{"pseudonyms", "BenchmarkPseudonyms", pseudonyms},
+	{"decision", "BenchmarkDecision", decision},
+	{"exchange", "BenchmarkExchange", exchange},
 }
 
 // Run measures all groups. It ends with the first error, or with ctx.
@@ -59,6 +63,8 @@ func Run(ctx context.Context, o Options) ([]result.Figure, error) {
 		return nil, err
 	}
 	defer restore()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends what was prepared
 	r, err := newRig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the benchmarks: %w", err)
@@ -120,13 +126,19 @@ func (g group) measure(s subject, figures *[]result.Figure) error {
 		allocs := result.Figure{Unit: "allocs/op", Better: result.Lower}
 		for _, f := range []result.Figure{speed, allocs} {
 			f.Group, f.Case, f.Subject = g.name, s.situation, s.name
-			f.Command = fmt.Sprintf("go test -run '^$' -bench '%s/%s/%s$' ./bench/micro", g.function, s.situation, s.name)
+			f.Command = fmt.Sprintf("go test -run '^$' -bench '%s/%s' ./bench/micro", g.function, pattern(s.situation))
 			*figures = append(*figures, f)
 		}
 	}
 	(*figures)[0].Rounds = append((*figures)[0].Rounds, value)
 	(*figures)[1].Rounds = append((*figures)[1].Rounds, float64(measured.AllocsPerOp()))
 	return nil
+}
+
+// pattern selects the benchmarks of a case, all its subjects.
+func pattern(situation string) string {
+	levels := strings.Split(strings.ReplaceAll(situation, " ", "_"), "/")
+	return "^" + strings.Join(levels, "$/^") + "$"
 }
 
 // p50Metric is the metric of benchmarks whose middle counts, not their mean.

@@ -1,7 +1,7 @@
 // Package peers holds what Graphveil is measured beside and that no library has
-// ready-made: [Rewrite], the plain jsonparser implementation of a plan, and [Walk],
-// a bare walk with jsonparser. The tests of the sanitizer hold their fast path to
-// Rewrite, too.
+// ready-made: [Rewrite], the plain jsonparser implementation of a plan; [Walk], a bare
+// walk with jsonparser; and [Noop], an external processor that does nothing. The
+// tests of the sanitizer hold it to Rewrite, too.
 //
 // Nothing here runs in the product.
 package peers
