@@ -171,7 +171,7 @@ func latencies(r result.Results) ([]Plot, error) {
 		if err != nil {
 			return nil, err
 		}
-		plots = append(plots, Plot{"latency-" + strings.ReplaceAll(h.Case, "/", "-"), h.Group, title, image})
+		plots = append(plots, Plot{"latency-" + strings.NewReplacer("/", "-", " ", "-").Replace(h.Case), h.Group, title, image})
 	}
 	return plots, nil
 }

@@ -15,7 +15,18 @@ import (
 
 // Write makes RESULTS.md and plots/*.svg in a folder from its results. Plots of an
 // earlier run are removed.
-func Write(folder string, r result.Results) error {
+func Write(folder string, r result.Results) error { return write(folder, "RESULTS.md", r, Markdown) }
+
+// TargetGroup is the group of figures about what an operator points the load at.
+const TargetGroup = "target"
+
+// WriteSummary is Write for figures of that group: SUMMARY.md, which has no
+// verdicts, because the targets are about other cases.
+func WriteSummary(folder string, r result.Results) error {
+	return write(folder, "SUMMARY.md", r, summary)
+}
+
+func write(folder, page string, r result.Results, markdown func(result.Results, []Plot) []byte) error {
 	if err := r.Check(); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
@@ -23,18 +34,18 @@ func Write(folder string, r result.Results) error {
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	if err := WritePlots(filepath.Join(folder, "plots"), plots); err != nil {
+	if err := writePlots(filepath.Join(folder, "plots"), plots); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "RESULTS.md"), Markdown(r, plots), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, page), markdown(r, plots), 0o644); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
 }
 
-// WritePlots writes each plot to NAME.svg in a folder, which is made if it is not
+// writePlots writes each plot to NAME.svg in a folder, which is made if it is not
 // there, and removes the other *.svg in it.
-func WritePlots(folder string, plots []Plot) error {
+func writePlots(folder string, plots []Plot) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}

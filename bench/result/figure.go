@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // String is the name: group, case, subject, unit.
@@ -58,4 +60,19 @@ func (h Histogram) At(q float64) float64 {
 		}
 	}
 	return h.Points[len(h.Points)-1].Value
+}
+
+// Points are the distribution that h holds, denser towards its end, as values of
+// perUnit of h's units: 1e6 makes milliseconds of nanoseconds.
+func Points(h *hdrhistogram.Histogram, perUnit float64) []Point {
+	var all []Point
+	for _, b := range h.CumulativeDistributionWithTicks(5) {
+		p := Point{Quantile: b.Quantile / 100, Value: float64(b.ValueAt) / perUnit}
+		if n := len(all); n > 0 && all[n-1].Quantile >= p.Quantile {
+			all[n-1].Value = p.Value
+			continue
+		}
+		all = append(all, p)
+	}
+	return all
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 func made() Results {
@@ -152,6 +154,25 @@ func TestTargetsAreWhole(t *testing.T) {
 		}}
 		if v := target.Judge(r); v.Said() != "missed" {
 			t.Errorf("%s: the worst is %s", target.ID, v.Said())
+		}
+	}
+}
+
+func TestPoints(t *testing.T) {
+	h := hdrhistogram.New(1, 1e9, 3)
+	for i := range int64(1000) {
+		if err := h.RecordValue((i + 1) * 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := made()
+	r.Histograms[0].Points = Points(h, 1e3)
+	if err := r.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for q, want := range map[float64]float64{0.5: 500, 0.99: 990, 1: 1000} {
+		if got := r.Histograms[0].At(q); math.Abs(got-want) > want/100 {
+			t.Errorf("%v of all values are at most %v, want %v", q, got, want)
 		}
 	}
 }
