@@ -14,6 +14,9 @@ type frame struct {
 	repeats bool
 	// spilled: a name of this object is not in its layout, so it learns no more.
 	spilled bool
+	// last is the entry of the layout that was current last, and current that of the
+	// current member; 0 if there is none.
+	last, current uint8
 	// node says what is in it: the plan descends into it, so its brackets are
 	// output. It is nil if it is dropped, and then so it is in the frames above.
 	node *plan.Node
@@ -27,16 +30,14 @@ type frame struct {
 
 	// field is the current member, nil if it is unknown.
 	field *plan.Field
-	// layout is that of the object, nil if it has none; current is the entry of the
-	// current member, 0 if it has none; last is the entry that was current last; had
-	// has a bit for each entry that was.
-	layout        *layout
-	last, current int
-	had           uint64
+	// layout is that of the object, nil if it has none, and had has a bit for each of
+	// its entries that was current.
+	layout *layout
+	had    uint64
 	// room is what the names of this object in its layout take of Limits.Names.
-	room int
+	room int32
 	// names is the mark of this object's names.
-	names int
+	names int32
 	// seen is where this object's bits begin in Rewriter.seen: one for each field
 	// of its node, set when that member was read and is in no layout. They are
 	// there once there is one to set.
@@ -82,7 +83,7 @@ func (r *Rewriter) push(f *frame) {
 	}
 	switch {
 	case f.object:
-		f.names, f.seen, f.digests = r.names.mark(), len(r.seen), len(r.digests)
+		f.names, f.seen, f.digests = int32(r.names.mark()), len(r.seen), len(r.digests)
 		if at != nil {
 			f.layout = r.layouts.of(at, f.node)
 		}
@@ -97,9 +98,9 @@ func (r *Rewriter) push(f *frame) {
 // pop closes the innermost frame.
 func (r *Rewriter) pop() {
 	if f := r.top(); f.object {
-		r.metRoom -= f.room
-		if r.names.mark() > f.names {
-			r.names.forget(f.names)
+		r.metRoom -= int(f.room)
+		if r.names.mark() > int(f.names) {
+			r.names.forget(int(f.names))
 		}
 		if len(r.seen) > f.seen {
 			r.seen = r.seen[:f.seen]

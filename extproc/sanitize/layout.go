@@ -61,11 +61,11 @@ type entry struct {
 	field *plan.Field
 	node  *plan.Node
 	// room is what the name takes of Limits.Names.
-	room int
+	room int32
 	// slot is where the name is counted if it is unknown.
 	slot slot
 	// next is the entry that is expected after this one.
-	next int
+	next uint8
 }
 
 // layouts are all of a Rewriter. What is not used is kept for reuse.
@@ -159,9 +159,9 @@ func (l *layouts) learn(f *frame, name []byte) int {
 		}
 	}
 	if e.field == nil {
-		e.room = len(name) + nameOverhead
+		e.room = int32(len(name) + nameOverhead)
 	}
-	at.entries[f.last].next = n
+	at.entries[f.last].next = uint8(n)
 	at.keys = append(at.keys, nameKey(name))
 	at.entries = append(at.entries, e)
 	return n

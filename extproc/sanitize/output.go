@@ -69,6 +69,15 @@ func (o *output) quoted(text []byte) {
 	o.dst = append(o.dst, '"')
 }
 
+// open begins a string of escaped text, which is to be appended to what it
+// returns, and close ends it.
+func (o *output) open() []byte {
+	o.flush()
+	return append(o.dst, '"')
+}
+
+func (o *output) close(dst []byte) { o.dst = append(dst, '"') }
+
 // end copies what is left and gives dst back.
 func (o *output) end() []byte {
 	o.flush()

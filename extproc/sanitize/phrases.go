@@ -8,7 +8,11 @@ package sanitize
 // Psoxy's \b(phrase)[\s:]*\b. Word characters are those of ASCII only.
 func appendPhrases(dst, text []byte, phrases []string) []byte {
 	found := false
+	heads := headsOf(text)
 	for _, p := range phrases {
+		if p != "" && !heads.has(lower(p[0])) {
+			continue
+		}
 		at := findPhrase(text, p)
 		if at < 0 {
 			continue
@@ -20,6 +24,26 @@ func appendPhrases(dst, text []byte, phrases []string) []byte {
 		dst = append(dst, text[at:at+len(p)]...)
 	}
 	return dst
+}
+
+// heads is a set of bytes.
+type heads [4]uint64
+
+func (h *heads) has(c byte) bool { return h[c>>6]>>(c&63)&1 != 0 }
+
+// headsOf returns what a text has behind its boundaries, letters as lower ones: a
+// phrase that begins with anything else is not in it.
+func headsOf(text []byte) (h heads) {
+	before := false
+	for _, c := range text {
+		after := isWord[c]
+		if after != before {
+			c = lower(c)
+			h[c>>6] |= 1 << (c & 63)
+		}
+		before = after
+	}
+	return h
 }
 
 // findPhrase returns the index of the first hit of a phrase, or -1.
@@ -47,14 +71,18 @@ func phraseEnds(text []byte, i int) bool {
 
 // boundary reports whether a word begins or ends at an index.
 func boundary(text []byte, i int) bool {
-	before := i > 0 && wordByte(text[i-1])
-	after := i < len(text) && wordByte(text[i])
+	before := i > 0 && isWord[text[i-1]]
+	after := i < len(text) && isWord[text[i]]
 	return before != after
 }
 
-func wordByte(c byte) bool {
-	return c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
-}
+// isWord says which bytes are word characters.
+var isWord = func() (is [256]bool) {
+	for c := range is {
+		is[c] = c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+	}
+	return is
+}()
 
 // javaSpace reports whether c is what \s matches in Java. In RE2 \s has no \v.
 func javaSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }

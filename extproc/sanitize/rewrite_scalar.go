@@ -119,17 +119,25 @@ func (r *Rewriter) outRaw(raw []byte) {
 
 // pseudonymize outputs the token of a text.
 func (r *Rewriter) pseudonymize(n *plan.Node, text []byte) {
+	r.counts.at(n).Pseudonymized++
+	r.prefix()
+	dst := r.out.open()
+	from := len(dst)
 	switch n.Op {
 	case plan.Pseudonym:
-		r.made = r.tokens.AppendPseudonym(r.made[:0], text)
+		dst = r.tokens.AppendPseudonym(dst, text)
 	case plan.Reversible:
-		r.made = r.tokens.AppendReversible(r.made[:0], text)
+		dst = r.tokens.AppendReversible(dst, text)
 	case plan.JSONPseudonym:
-		r.made = r.tokens.AppendJSON(r.made[:0], text, false, false)
+		dst = r.tokens.AppendJSON(dst, text, false, false)
 	case plan.JSONPseudonymOriginal:
-		r.made = r.tokens.AppendJSON(r.made[:0], text, true, false)
+		dst = r.tokens.AppendJSON(dst, text, true, false)
 	}
-	r.replace(n)
+	if made := dst[from:]; plainPrefix(made) < len(made) {
+		r.made = append(r.made[:0], made...)
+		dst = appendEscaped(dst[:from], r.made)
+	}
+	r.out.close(dst)
 }
 
 // replace outputs made in place of the value.
@@ -161,10 +169,10 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 		err = r.holdsNoString()
 	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.kept(n)
-		r.prefix()
 		if from >= 0 && !r.psoxy {
-			r.out.span(from, to)
+			r.copy(from, to)
 		} else {
+			r.prefix()
 			r.outRaw(number)
 		}
 	case n.Op == plan.Pseudonym, n.Op == plan.Reversible, n.Op == plan.JSONPseudonym, n.Op == plan.JSONPseudonymOriginal:
@@ -208,10 +216,10 @@ func (r *Rewriter) literalDone(from, to int) error {
 		r.null(n)
 	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.kept(n)
-		r.prefix()
 		if from >= 0 {
-			r.out.span(from, to)
+			r.copy(from, to)
 		} else {
+			r.prefix()
 			r.out.text(r.token.literal)
 		}
 	default:

@@ -56,10 +56,10 @@ func (r *Rewriter) beginName(b []byte, i int) (int, error) {
 	return len(b), nil
 }
 
-// beginString reads the string that begins at b[i].
-func (r *Rewriter) beginString(b []byte, i int) (int, error) {
+// beginString reads the string that begins at b[i], of which scanString has found
+// the end.
+func (r *Rewriter) beginString(b []byte, i, end int, escaped bool, why scanned) (int, error) {
 	r.state = inString
-	end, escaped, why := scanString(b, i+1)
 	t := &r.token
 	t.at = r.base + int64(i)
 	switch n := r.node; {
@@ -86,8 +86,7 @@ func (r *Rewriter) beginString(b []byte, i int) (int, error) {
 			err = r.drop(r.node, t.at)
 		case keep:
 			r.kept(r.node)
-			r.prefix()
-			r.out.span(i, end+1)
+			r.copy(i, end+1)
 		default:
 			err = r.decideString(b[i:end+1], escaped)
 		}

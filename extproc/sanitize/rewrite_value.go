@@ -24,7 +24,7 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 		r.seePlus(f, name)
 	}
 	if f.layout != nil {
-		k := f.layout.find(f.last, name)
+		k := f.layout.find(int(f.last), name)
 		if k == 0 && !escaped && !plus && !f.spilled {
 			k = r.layouts.learn(f, name)
 		}
@@ -45,12 +45,12 @@ func (r *Rewriter) meet(f *frame, k int, name []byte) error {
 		return r.failAt(CodeDuplicateKey, r.token.at)
 	}
 	f.had |= bit
-	f.last, f.current = k, k
+	f.last, f.current = uint8(k), uint8(k)
 	if e.field != nil {
 		return nil
 	}
 	f.room += e.room
-	r.metRoom += e.room
+	r.metRoom += int(e.room)
 	return r.unlisted(f, name, &e.slot)
 }
 
@@ -69,7 +69,7 @@ func (r *Rewriter) spill(f *frame, name []byte) error {
 			return nil
 		}
 	}
-	if !r.names.add(f.names, name) {
+	if !r.names.add(int(f.names), name) {
 		return r.failAt(CodeDuplicateKey, r.token.at)
 	}
 	if f.node != nil && f.node.Object != nil {
@@ -132,6 +132,30 @@ func (r *Rewriter) prefix() {
 	r.out.mark(':', r.colon)
 }
 
+// copy outputs a value of the body that was decided to stay, chunk[from:to], and
+// what stands before it.
+func (r *Rewriter) copy(from, to int) {
+	if len(r.stack) > 0 {
+		f := r.top()
+		begin := from
+		if f.object {
+			begin = r.nameFrom
+		}
+		together := !f.object || begin >= 0 && r.colon == r.nameTo && r.colon+1 == from
+		if f.written {
+			together = together && r.comma >= 0 && r.comma+1 == begin
+			begin = r.comma
+		}
+		if together {
+			f.written = true
+			r.out.span(begin, to)
+			return
+		}
+	}
+	r.prefix()
+	r.out.span(from, to)
+}
+
 // drop counts a value that is not output, and whose first byte is at an offset:
 // because the plan says so, or because its type is not what the plan expects. A
 // nil node is one that the plan does not know; that was counted when its name was
@@ -172,7 +196,7 @@ func (r *Rewriter) compact() bool {
 		return false
 	}
 	f := r.top()
-	return !f.object && f.node.Compact
+	return !f.object && f.node != nil && f.node.Compact
 }
 
 // outNull outputs null where it has a place.

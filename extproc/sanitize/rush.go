@@ -14,10 +14,12 @@ import (
 // only before what may fail or look at it.
 func (r *Rewriter) rush(b []byte, i int) (int, error) {
 	var (
-		f   *frame
-		n   *plan.Node
-		err error
-		end int
+		f       *frame
+		n       *plan.Node
+		err     error
+		end     int
+		escaped bool
+		why     scanned
 	)
 	if r.state == atValue || r.state == atFirstValue {
 		goto value
@@ -26,13 +28,21 @@ func (r *Rewriter) rush(b []byte, i int) (int, error) {
 name:
 	f = r.top()
 	if k := f.expected(b, i+1); k > 0 && f.index < r.limits.Members {
-		r.token.at = r.base + int64(i)
-		end = i + 1 + len(f.layout.entries[k].spelled)
+		e := &f.layout.entries[k]
+		end = i + 1 + len(e.spelled)
 		r.nameFrom, r.nameTo, r.colon = i, end-1, end-1
 		f.index++
-		r.state = atColon
-		if err = r.meet(f, k, b[i+1:end-2]); err != nil {
-			return end - 1, err
+		if bit := uint64(1) << k; e.field != nil && f.had&bit == 0 {
+			// This is all that meet does with it.
+			f.had |= bit
+			f.last, f.current = uint8(k), uint8(k)
+			f.field, r.node = e.field, e.node
+		} else {
+			r.token.at = r.base + int64(i)
+			r.state = atColon
+			if err = r.meet(f, k, b[i+1:end-2]); err != nil {
+				return end - 1, err
+			}
 		}
 		i = end
 	} else {
@@ -51,7 +61,12 @@ value:
 	n = r.node
 	switch b[i] {
 	case '"':
-		i, err = r.beginString(b, i)
+		end, escaped, why = scanString(b, i+1)
+		if why == scanEnd && r.simple(n, i, end+1) {
+			i = end + 1
+			goto after
+		}
+		i, err = r.beginString(b, i, end, escaped, why)
 	case '{', '[':
 		if i, err = r.open(b, i); err != nil || i == len(b) {
 			return i, err
@@ -65,23 +80,25 @@ value:
 		return i, nil
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		i, err = r.beginNumber(b, i)
-	case 't':
-		i, err = r.beginLiteral(b, i, "true")
-	case 'f':
-		i, err = r.beginLiteral(b, i, "false")
-	case 'n':
-		i, err = r.beginLiteral(b, i, "null")
+	case 't', 'f', 'n':
+		word := literalOf(b[i])
+		end = i + len(word)
+		if end <= len(b) && string(b[i:end]) == word && (word != "null" || !r.compact()) && r.simple(n, i, end) {
+			i = end
+			goto after
+		}
+		i, err = r.beginLiteral(b, i, word)
 	case ' ', '\t', '\r', '\n':
 		return i, nil
 	default:
 		return i, r.fail(CodeSyntax, i)
 	}
-	_ = n
 	if err != nil || r.state != atComma {
 		return i, err
 	}
 
 after:
+	r.state = atComma
 	if i == len(b) {
 		return i, nil
 	}
@@ -108,6 +125,40 @@ after:
 	return i, err
 }
 
+// simple carries out the plan on a string or literal, chunk[from:to], if that is
+// just to keep or to drop it. Else, and for the root, it does nothing and returns
+// false.
+func (r *Rewriter) simple(n *plan.Node, from, to int) bool {
+	switch {
+	case len(r.stack) == 0:
+		return false
+	case n == nil:
+		return !r.hold.hit
+	case n.Digest != nil:
+		return false
+	case n.Op == plan.Drop:
+		r.counts.at(n).Dropped++
+		return true
+	case n.Op == plan.Keep && !r.psoxy:
+		r.kept(n)
+		r.copy(from, to)
+		return true
+	}
+	return false
+}
+
+// literalOf returns the literal that begins with a byte.
+func literalOf(c byte) string {
+	switch c {
+	case 't':
+		return "true"
+	case 'f':
+		return "false"
+	default:
+		return "null"
+	}
+}
+
 // expected returns the entry of the name that begins at b[i] if it is the one that
 // is expected, with a colon behind it and a byte behind that, else 0.
 func (f *frame) expected(b []byte, i int) int {
@@ -117,7 +168,7 @@ func (f *frame) expected(b []byte, i int) int {
 	k := f.layout.entries[f.last].next
 	spelled := f.layout.entries[k].spelled
 	if end := i + len(spelled); k > 0 && end < len(b) && bytes.Equal(b[i:end], spelled) {
-		return k
+		return int(k)
 	}
 	return 0
 }
