@@ -18,15 +18,15 @@ func (c *Codec) AppendEmailHeader(dst, value []byte, json bool) ([]byte, bool) {
 	if json {
 		dst = append(dst, '[')
 	}
-	for i := range list {
+	for i, m := range list {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
+		sum := c.hashMailbox(&m)
 		if json {
-			dst = c.appendJSON(dst, nil, &list[i], JSONForm{})
+			dst = c.appendJSON(dst, nil, &sum, m.domain, JSONForm{})
 		} else {
-			sum := c.hash(nil, &list[i])
-			dst = c.appendToken(dst, &sum, &list[i])
+			dst = c.appendToken(dst, &sum, m.domain)
 		}
 	}
 	if json {

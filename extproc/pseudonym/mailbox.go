@@ -13,19 +13,9 @@ func (m *mailbox) found() bool { return len(m.domain) > 0 }
 
 // parseMailbox reads value as exactly one mailbox of RFC 2822 section 3.4, narrowed to what Psoxy takes for one: no
 // dots or non-ASCII in unquoted phrases, no address literals, no nested comments, and a domain of at least two labels
-// whose last is 2 to 26 letters. It gives the zero mailbox for everything else. Whoever widens it splits people: their tokens before and after no longer join.
+// whose last is 2 to 26 letters. Everything else is none. Whoever widens it splits people: their tokens before and after
+// no longer join.
 func parseMailbox(value []byte) mailbox {
-	if bytes.IndexByte(value, '@') < 0 {
-		return mailbox{}
-	}
-	if m := parsePlain(value); m.found() {
-		return m
-	}
-	return parseAny(value)
-}
-
-// parseAny is parseMailbox by the whole grammar.
-func parseAny(value []byte) mailbox {
 	s := mailScanner{text: value}
 	if m, ok := s.address(); ok && s.end() {
 		return m
@@ -261,7 +251,7 @@ func domainLabel(b []byte) bool {
 // topLabel reports whether letters, digits and hyphens may be the last label.
 func topLabel(b []byte) bool {
 	for _, c := range b {
-		if !letterBytes.has(c) {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
 			return false
 		}
 	}
@@ -269,7 +259,16 @@ func topLabel(b []byte) bool {
 }
 
 // atomByte reports whether c is atext of RFC 2822 section 3.2.4.
-func atomByte(c byte) bool { return atext.has(c) }
+func atomByte(c byte) bool {
+	if alphanumeric(c) {
+		return true
+	}
+	switch c {
+	case '!', '#', '$', '%', '&', '\'', '*', '+', '-', '/', '=', '?', '^', '_', '`', '{', '|', '}', '~':
+		return true
+	}
+	return false
+}
 
 func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'

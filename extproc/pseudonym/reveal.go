@@ -100,21 +100,20 @@ func unpadded(plain []byte) (n, good int) {
 
 // made returns 1 if a token of value has this hash and may have this suffix, else 0.
 func (c *Codec) made(hash, value, suffix []byte, k *keys) int {
-	m := parseMailbox(value)
-	canonical := c.hash(value, &m)
-	identity := c.hash(value, &mailbox{})
+	canonical, domain := c.hash(value)
+	identity := digest(value, c.salt)
 	good := subtle.ConstantTimeCompare(hash, canonical[:])
 	if suffix == nil {
 		return good | subtle.ConstantTimeCompare(hash, identity[:])
 	}
-	if !m.found() {
+	if domain == nil {
 		return 0
 	}
 	switch c.domains {
 	case Preserve:
-		return good & equalFold(suffix, m.domain)
+		return good & equalFold(suffix, domain)
 	case Tokenize, Encrypt:
-		return good & subtle.ConstantTimeCompare(suffix, c.appendDomain(nil, m.domain, k))
+		return good & subtle.ConstantTimeCompare(suffix, c.appendDomain(nil, domain, k))
 	}
 	return 0
 }

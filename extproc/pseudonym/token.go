@@ -1,6 +1,7 @@
 package pseudonym
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -15,43 +16,41 @@ const (
 // AppendToken appends the one-way token of value: `t~`, its hash in 43 characters, and `@` with the domain where value
 // is an e-mail address and domains are not redacted.
 func (c *Codec) AppendToken(dst, value []byte) []byte {
-	m := parseMailbox(value)
-	sum := c.hash(value, &m)
-	return c.appendToken(dst, &sum, &m)
+	sum, domain := c.hash(value)
+	return c.appendToken(dst, &sum, domain)
 }
 
-func (c *Codec) appendToken(dst []byte, sum *[hashSize]byte, m *mailbox) []byte {
+func (c *Codec) appendToken(dst []byte, sum *[hashSize]byte, domain []byte) []byte {
 	dst = append(dst, "t~"...)
 	dst = c.digits.appendEncoded(dst, sum[:])
-	return c.appendSuffix(dst, m)
+	return c.appendSuffix(dst, domain)
 }
 
 // AppendReversible appends the token that AppendReveal turns back into value as written: `p~`, hash and ciphertext, and
 // the domain as in AppendToken. Equal values have equal tokens; spellings of one address share the first 42 characters.
 // A token of more than MaxToken bytes is never revealed.
 func (c *Codec) AppendReversible(dst, value []byte) []byte {
-	m := parseMailbox(value)
-	sum := c.hash(value, &m)
-	return c.appendReversible(dst, value, &sum, &m)
+	sum, domain := c.hash(value)
+	return c.appendReversible(dst, value, &sum, domain)
 }
 
-func (c *Codec) appendReversible(dst, value []byte, sum *[hashSize]byte, m *mailbox) []byte {
+func (c *Codec) appendReversible(dst, value []byte, sum *[hashSize]byte, domain []byte) []byte {
 	dst = append(dst, "p~"...)
 	dst = c.appendCiphertext(dst, value, sum, c.keys[0].value)
-	return c.appendSuffix(dst, m)
+	return c.appendSuffix(dst, domain)
 }
 
 // AppendTokenized appends the reversible token of value as plain text: an e-mail address is not canonicalized and
 // leaves no domain.
 func (c *Codec) AppendTokenized(dst, value []byte) []byte {
-	sum := c.hash(value, &mailbox{})
-	return c.appendReversible(dst, value, &sum, &mailbox{})
+	c.mustBeMade()
+	sum := digest(value, c.salt)
+	return c.appendReversible(dst, value, &sum, nil)
 }
 
 // AppendHash appends the 43 characters of the hash of value alone.
 func (c *Codec) AppendHash(dst, value []byte) []byte {
-	m := parseMailbox(value)
-	sum := c.hash(value, &m)
+	sum, _ := c.hash(value)
 	return c.digits.appendEncoded(dst, sum[:])
 }
 
@@ -65,18 +64,17 @@ type JSONForm struct {
 // reversible in this order, absent ones left out. The result is the object's text: where it goes into a JSON string, as
 // Psoxy puts it, the caller escapes it once more. The value must be valid UTF-8.
 func (c *Codec) AppendJSON(dst, value []byte, f JSONForm) []byte {
-	m := parseMailbox(value)
-	return c.appendJSON(dst, value, &m, f)
+	sum, domain := c.hash(value)
+	return c.appendJSON(dst, value, &sum, domain, f)
 }
 
-func (c *Codec) appendJSON(dst, value []byte, m *mailbox, f JSONForm) []byte {
+func (c *Codec) appendJSON(dst, value []byte, sum *[hashSize]byte, domain []byte, f JSONForm) []byte {
 	dst = append(dst, '{')
-	if m.found() && c.domains != Redact {
+	if domain != nil && c.domains != Redact {
 		dst = append(dst, `"domain":"`...)
-		dst = c.appendDomain(dst, m.domain, &c.keys[0])
+		dst = c.appendDomain(dst, domain, &c.keys[0])
 		dst = append(dst, `",`...)
 	}
-	sum := c.hash(value, m)
 	dst = append(dst, `"hash":"`...)
 	dst = c.digits.appendEncoded(dst, sum[:])
 	if f.Original {
@@ -85,46 +83,52 @@ func (c *Codec) appendJSON(dst, value []byte, m *mailbox, f JSONForm) []byte {
 	}
 	if f.Reversible {
 		dst = append(dst, `","reversible":"`...)
-		dst = c.appendReversible(dst, value, &sum, m)
+		dst = c.appendReversible(dst, value, sum, domain)
 	}
 	return append(dst, `"}`...)
 }
 
-// onStack is the length of value and salt up to which they are hashed in one piece: two blocks of SHA-256.
-const onStack = 119
-
-// hash is SHA-256 over the canonical form of value, its mailbox where it has one, and the salt, in this order and with
-// nothing in between.
-func (c *Codec) hash(value []byte, m *mailbox) [hashSize]byte {
+func (c *Codec) mustBeMade() {
 	if len(c.salt) == 0 {
 		panic("pseudonym: Codec was not made by New")
 	}
-	size := len(value)
-	if m.found() {
-		size = len(m.local) + 1 + len(m.domain)
-	}
-	if size+len(c.salt) > onStack {
-		return c.hashLong(value, m)
-	}
-	var buf [onStack]byte
-	text := buf[:0]
-	if m.found() {
-		text = m.appendCanonical(text, c.ignoreDots)
-	} else {
-		text = append(text, value...)
-	}
-	return sha256.Sum256(append(text, c.salt...))
 }
 
-func (c *Codec) hashLong(value []byte, m *mailbox) [hashSize]byte {
-	if m.found() {
-		value = m.appendCanonical(make([]byte, 0, 400), c.ignoreDots)
+// hash is SHA-256 over the canonical form of value, its mailbox where it has one, and the salt, in this order and with
+// nothing in between. The domain is that of the mailbox, or nil.
+func (c *Codec) hash(value []byte) (sum [hashSize]byte, domain []byte) {
+	c.mustBeMade()
+	if bytes.IndexByte(value, '@') < 0 {
+		return digest(value, c.salt), nil
 	}
-	return digest(value, c.salt)
+	if len(value)+len(c.salt) <= onStack && !c.ignoreDots {
+		var text [onStack]byte
+		if at, ok := canonicalPlain(&text, value); ok {
+			return sha256.Sum256(append(text[:len(value)], c.salt...)), value[at+1:]
+		}
+	}
+	m := parseMailbox(value)
+	if !m.found() {
+		return digest(value, c.salt), nil
+	}
+	return c.hashMailbox(&m), m.domain
+}
+
+func (c *Codec) hashMailbox(m *mailbox) [hashSize]byte {
+	c.mustBeMade()
+	return digest(m.appendCanonical(make([]byte, 0, 400), c.ignoreDots), c.salt)
 }
 
 // digest is SHA-256 over text and salt.
-func digest(text, salt []byte) (sum [hashSize]byte) {
+func digest(text, salt []byte) [hashSize]byte {
+	if len(text)+len(salt) > onStack {
+		return digestLong(text, salt)
+	}
+	var buf [onStack]byte
+	return sha256.Sum256(append(append(buf[:0], text...), salt...))
+}
+
+func digestLong(text, salt []byte) (sum [hashSize]byte) {
 	h := sha256.New()
 	h.Write(text)
 	h.Write(salt)
@@ -132,11 +136,11 @@ func digest(text, salt []byte) (sum [hashSize]byte) {
 	return sum
 }
 
-func (c *Codec) appendSuffix(dst []byte, m *mailbox) []byte {
-	if !m.found() || c.domains == Redact {
+func (c *Codec) appendSuffix(dst, domain []byte) []byte {
+	if domain == nil || c.domains == Redact {
 		return dst
 	}
-	return c.appendDomain(append(dst, '@'), m.domain, &c.keys[0])
+	return c.appendDomain(append(dst, '@'), domain, &c.keys[0])
 }
 
 // appendDomain appends the domain part of a token. Unlike in the hash of an address, case counts here.
