@@ -1,0 +1,147 @@
+package ladder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/graphveil/graphveil/bench/result"
+)
+
+const (
+	slowClients = 8
+	// slowRate is what each of them reads in a second, in bytes.
+	slowRate = 5_000_000
+)
+
+// memorySteps each start fresh processes for each subject and round, so that nobody's peak is another case's.
+func (r *run) memorySteps() []step {
+	cases := []struct {
+		name    string
+		page    pageName
+		clients int
+		rate    float64
+		takes   time.Duration
+	}{
+		{"slow-8x50MB", hugePage, slowClients, slowRate, 12 * time.Second},
+		{"one-50MB", hugePage, 1, 0, 2 * time.Second},
+		{"one-500MB", giantPage, 1, 0, 12 * time.Second},
+	}
+	if r.Quick {
+		cases = cases[1:2]
+	}
+	rounds := min(r.Rounds, 3)
+	var steps []step
+	for _, c := range cases {
+		takes := time.Duration(2*rounds) * (c.takes + 2*time.Second)
+		steps = append(steps, step{"memory/" + c.name, takes, []pageName{c.page}, func(ctx context.Context, t *table) error {
+			for round := range rounds {
+				for _, subject := range rotated([]string{graphveil, noop}, round) {
+					r.progress("memory, %s, round %d of %d: %s", c.name, round+1, rounds, subject)
+					if err := r.memory(ctx, t, c.name, subject, r.site.page(c.page), c.clients, c.rate); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}})
+	}
+	return steps
+}
+
+// memory lets clients read a page each.
+func (r *run) memory(ctx context.Context, t *table, situation, subject string, p *page, clients int, rate float64) (err error) {
+	rung, err := r.site.startRung(ctx, subject)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rung.stop()) }()
+	// What a process needs for its first exchange is no growth.
+	if _, err := r.site.check(ctx, rung, r.site.page(smallPage)); err != nil {
+		return err
+	}
+	for _, pid := range []int{rung.envoy.Pid(), rung.processor.pid()} {
+		if err := resetPeak(pid); err != nil {
+			return err
+		}
+	}
+	before, _, err := resident(rung.envoy.Pid())
+	if err != nil {
+		return err
+	}
+	reading, readingCtx := errgroup.WithContext(ctx)
+	for range clients {
+		reading.Go(func() error { return r.read(readingCtx, rung, p, rate) })
+	}
+	if err := reading.Wait(); err != nil {
+		return fmt.Errorf("reading from %s: %w", subject, err)
+	}
+	_, envoyPeak, err := resident(rung.envoy.Pid())
+	if err != nil {
+		return err
+	}
+	_, processorPeak, err := resident(rung.processor.pid())
+	if err != nil {
+		return err
+	}
+	t.add("memory", situation+"/processor", subject, "MB", result.Lower, processorPeak/1e6)
+	t.add("memory", situation+"/envoy-growth", subject, "MB", result.Lower, (envoyPeak-before)/1e6)
+	return nil
+}
+
+// read reads a page on a connection of its own, at most at a rate in bytes a second if there is one.
+func (r *run) read(ctx context.Context, rung *rung, p *page, rate float64) error {
+	client := r.site.client()
+	defer client.CloseIdleConnections()
+	began := time.Now()
+	response, err := get(ctx, client, rung.url+p.asked[0].target)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	read, buffer := 0, make([]byte, 64<<10)
+	for {
+		n, err := response.Body.Read(buffer)
+		read += n
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if due := time.Duration(float64(read) / rate * float64(time.Second)); rate > 0 && !until(ctx, began.Add(due)) {
+			return ctx.Err()
+		}
+	}
+	// Graphveil leaves out most of a page, but not this much.
+	if read > p.bytes || read < p.bytes/20 || rung.subject != graphveil && read != p.bytes {
+		return fmt.Errorf("%d bytes came of %d", read, p.bytes)
+	}
+	return nil
+}
+
+// peaks adds what the processes of the ladder needed at most while they were loaded, if they were.
+func (r *run) peaks() error {
+	loaded := slices.ContainsFunc(r.figures, func(f result.Figure) bool { return f.Group == "ladder" })
+	if runtime.GOOS != "linux" || !loaded {
+		return nil
+	}
+	t := &table{command: "go run ./bench/harness -only ladder"}
+	for _, subject := range subjects {
+		for part, pid := range r.rungs[subject].pids() {
+			_, peak, err := resident(pid)
+			if err != nil {
+				return err
+			}
+			t.add("memory", "ladder/"+part, subject, "MB", result.Lower, peak/1e6)
+		}
+	}
+	r.figures = append(r.figures, t.figures...)
+	return nil
+}
