@@ -20,13 +20,22 @@ demo: build envoy ## Start Envoy, the processor and a synthetic tenant; print cu
 	./graphveil demo $(ARGS)
 
 .PHONY: test
-test: build envoy ## Run every test, with a real Envoy.
+test: build envoy ## Run every test, with a real Envoy, and the benchmarks as a smoke run.
 	go test -timeout 20m ./...
+	$(MAKE) bench-quick
 ifneq ($(CC_FOUND),)
 	go test -race -timeout 20m $(CONCURRENT)
 else
 	@echo "no C compiler: the race detector did not run"
 endif
+
+.PHONY: bench
+bench: build envoy ## Measure everything beside its peers, in about 10 minutes; writes bench/results.json, RESULTS.md and plots.
+	go run ./bench/harness $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: build envoy ## Show in about 1 minute that every benchmark runs and nothing is refused; judges no target.
+	go run ./bench/harness -quick
 
 .PHONY: build
 build: ## Build ./graphveil.

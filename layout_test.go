@@ -31,6 +31,8 @@ var arrows = map[string][]string{
 	"bench/report":        {"bench/result"},
 	"bench/result":        nil,
 	"bench/load":          nil,
+	"bench/ladder":        {"bench/load", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "envoy", "extproc/pseudonym", "policy"},
+	"bench/harness":       {"bench/ladder", "bench/micro", "bench/report", "bench/result", "envoy"},
 	"bench/tenant/entra":  nil,
 	"bench/tenant/graph":  nil,
 	"bench/tenant":        {"bench/tenant/entra", "bench/tenant/graph"},

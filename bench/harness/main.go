@@ -1,40 +1,145 @@
+// Command harness measures Graphveil beside its peers: the parts in one process (bench/micro), and the whole of it through real Envoys
+// (bench/ladder). It prints progress and the verdict on each target, and writes results.json, RESULTS.md and plots. Targets that are missed
+// are no failure of the run; an error, an answer that is refused, or a figure that is missing is.
+//
+// Run it from the root of the repository, after `make envoy build`:
+//
+//	go run ./bench/harness                                 # everything, about 10 minutes; written to bench/
+//	go run ./bench/harness -quick                          # that it all runs, about 1 minute
+//	go run ./bench/harness -only ladder/h2/50KB/plain,start
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/graphveil/graphveil/bench/ladder"
+	"github.com/graphveil/graphveil/bench/report"
+	"github.com/graphveil/graphveil/bench/result"
+	"github.com/graphveil/graphveil/envoy"
 )
+
+// options are the flags.
+type options struct {
+	quick    bool
+	only     []string
+	out      string
+	binary   string
+	rounds   int
+	duration time.Duration
+}
 
 func main() {
 	ladder.Main()
-	only := flag.String("only", "", "")
-	rounds := flag.Int("rounds", 3, "")
-	duration := flag.Duration("duration", time.Second, "")
-	quick := flag.Bool("quick", false, "")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	o := ladder.Options{Binary: "./graphveil", Rounds: *rounds, Duration: *duration, Quick: *quick, Progress: func(what string, left time.Duration) {
-		fmt.Fprintf(os.Stderr, "%s (%v left)\n", what, left.Round(time.Second))
-	}}
-	if *only != "" {
-		o.Only = strings.Split(*only, ",")
+	o, err := parse(os.Args[1:])
+	if err == nil {
+		err = run(ctx, o)
 	}
-	figures, _, err := ladder.Run(ctx, o)
-	for _, f := range figures {
-		low, high := f.Spread()
-		fmt.Printf("%-60s %10.2f  %10.2f %10.2f\n", f, f.Median(), low, high)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "harness:", err)
 		os.Exit(1)
+	}
+}
+
+func parse(arguments []string) (options, error) {
+	var o options
+	var only string
+	flags := flag.NewFlagSet("harness", flag.ContinueOnError)
+	flags.BoolVar(&o.quick, "quick", false, "measure the least that touches every part: shows that it runs, not how fast")
+	flags.StringVar(&only, "only", "", "measure what begins with one of these, `names` as of groups and cases in the results, separated by commas; \""+micro+"\" stands for all that needs no Envoy")
+	flags.StringVar(&o.out, "out", "", "write results to this `folder` (default: bench for a whole run, else nowhere)")
+	flags.StringVar(&o.binary, "binary", "graphveil", "the `program` to measure")
+	flags.IntVar(&o.rounds, "rounds", 0, "how often everything is measured (default 5; 1 with -quick)")
+	flags.DurationVar(&o.duration, "duration", 0, "how long one subject is loaded in a round (default 1s; 300ms with -quick)")
+	if err := flags.Parse(arguments); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 || o.rounds < 0 || o.duration < 0 {
+		return o, errors.New("flags only, see -help; rounds and durations are positive")
+	}
+	if only != "" {
+		o.only = strings.Split(only, ",")
+	}
+	rounds, duration := 5, time.Second
+	if o.quick {
+		rounds, duration = 1, 300*time.Millisecond
+	}
+	if o.rounds == 0 {
+		o.rounds = rounds
+	}
+	if o.duration == 0 {
+		o.duration = duration
+	}
+	if o.out == "" && !o.quick && only == "" {
+		o.out = "bench"
+	}
+	return o, nil
+}
+
+// run measures, judges and writes.
+func run(ctx context.Context, o options) error {
+	r := result.Results{
+		Schema: result.Schema, Started: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx),
+		Command: strings.Join(append([]string{"go run ./bench/harness"}, os.Args[1:]...), " "),
+		Quick:   o.quick, Machine: result.Here(envoy.Version),
+	}
+	if err := measure(ctx, o, &r, os.Stderr); err != nil {
+		return err
+	}
+	if err := r.Check(); err != nil {
+		return fmt.Errorf("checking the results: %w", err)
+	}
+	show(os.Stdout, o, r)
+	if o.out == "" {
+		return nil
+	}
+	if err := r.Write(filepath.Join(o.out, "results.json")); err != nil {
+		return err
+	}
+	return report.Write(o.out, r)
+}
+
+// commit is the one that is measured, as git knows it; "unknown" where it does not.
+func commit(ctx context.Context) string {
+	text, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// show prints figures, where they are what was asked for, and verdicts.
+func show(w io.Writer, o options, r result.Results) {
+	if len(o.only) > 0 || o.quick {
+		for _, f := range r.Figures {
+			low, high := f.Spread()
+			fmt.Fprintf(w, "%-64s %9s  (%s–%s)\n", f, result.Number(f.Median()), result.Number(low), result.Number(high))
+		}
+		fmt.Fprintln(w)
+	}
+	verdicts := result.Judge(r)
+	if len(o.only) > 0 {
+		verdicts = slices.DeleteFunc(verdicts, func(v result.Verdict) bool { return !v.Measured })
+	}
+	if o.quick {
+		fmt.Fprintln(w, "A quick run is no measurement: the verdicts show what would be judged.")
+	}
+	for _, v := range verdicts {
+		fmt.Fprintln(w, v)
 	}
 }

@@ -127,7 +127,8 @@ func (r *run) open(ctx context.Context, steps []step) error {
 	if err != nil {
 		return err
 	}
-	if err := checkBinary(r.Binary); err != nil {
+	binary, err := findBinary(r.Binary)
+	if err != nil {
 		return err
 	}
 	names := []pageName{smallPage}
@@ -138,6 +139,6 @@ func (r *run) open(ctx context.Context, steps []step) error {
 			}
 		}
 	}
-	r.site, err = newSite(ctx, envoyBinary, r.Binary, names)
+	r.site, err = newSite(ctx, envoyBinary, binary, names)
 	return err
 }

@@ -16,8 +16,8 @@ import (
 
 const (
 	slowClients = 8
-	// slowRate is what each of them reads in a second, in bytes.
-	slowRate = 5_000_000
+	// slowFor is how long each of them takes to read its page.
+	slowFor = 10 * time.Second
 )
 
 // memorySteps each start fresh processes for each subject and round, so that nobody's peak is another case's.
@@ -26,12 +26,12 @@ func (r *run) memorySteps() []step {
 		name    string
 		page    pageName
 		clients int
-		rate    float64
+		lasting time.Duration
 		takes   time.Duration
 	}{
-		{"slow-8x50MB", hugePage, slowClients, slowRate, 12 * time.Second},
-		{"one-50MB", hugePage, 1, 0, 2 * time.Second},
-		{"one-500MB", giantPage, 1, 0, 12 * time.Second},
+		{"slow-8x50MB", hugePage, slowClients, slowFor, slowFor},
+		{"one-50MB", hugePage, 1, 0, time.Second},
+		{"one-500MB", giantPage, 1, 0, 6 * time.Second},
 	}
 	if r.Quick {
 		cases = cases[1:2]
@@ -40,11 +40,11 @@ func (r *run) memorySteps() []step {
 	var steps []step
 	for _, c := range cases {
 		takes := time.Duration(2*rounds) * (c.takes + 2*time.Second)
-		steps = append(steps, step{"memory/" + c.name, takes, []pageName{c.page}, func(ctx context.Context, t *table) error {
+		steps = append(steps, step{"memory/" + c.name, takes, []pageName{c.page, sample}, func(ctx context.Context, t *table) error {
 			for round := range rounds {
 				for _, subject := range rotated([]string{graphveil, noop}, round) {
 					r.progress("memory, %s, round %d of %d: %s", c.name, round+1, rounds, subject)
-					if err := r.memory(ctx, t, c.name, subject, r.site.page(c.page), c.clients, c.rate); err != nil {
+					if err := r.memory(ctx, t, c.name, subject, r.site.page(c.page), c.clients, c.lasting); err != nil {
 						return err
 					}
 				}
@@ -55,16 +55,29 @@ func (r *run) memorySteps() []step {
 	return steps
 }
 
-// memory lets clients read a page each.
-func (r *run) memory(ctx context.Context, t *table, situation, subject string, p *page, clients int, rate float64) (err error) {
+// sample is a page of the same kind as the huge one: what a subject leaves of it tells how much it will leave of that.
+var sample = pageName{medium, "plain"}
+
+// memory lets clients read a page each, for as long as lasting says, or as fast as they can if it is 0.
+func (r *run) memory(ctx context.Context, t *table, situation, subject string, p *page, clients int, lasting time.Duration) (err error) {
 	rung, err := r.site.startRung(ctx, subject)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rung.stop()) }()
 	// What a process needs for its first exchange is no growth.
-	if _, err := r.site.check(ctx, rung, r.site.page(smallPage)); err != nil {
+	lengths, err := r.site.check(ctx, rung, r.site.page(sample))
+	if err != nil {
 		return err
+	}
+	rate := 0.0
+	if lasting > 0 {
+		came := 0.0
+		for _, n := range lengths {
+			came += float64(n)
+		}
+		share := came / float64(len(lengths)*r.site.page(sample).bytes)
+		rate = share * float64(p.bytes) / lasting.Seconds()
 	}
 	for _, pid := range []int{rung.envoy.Pid(), rung.processor.pid()} {
 		if err := resetPeak(pid); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -103,13 +104,13 @@ func (p *process) stop() error {
 	}
 }
 
-// checkBinary says what to do where there is no program to measure.
-func checkBinary(name string) error {
+// findBinary is the full path of the program to measure. Where there is none it says what to do.
+func findBinary(name string) (string, error) {
 	info, err := os.Stat(name)
 	if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
-		return fmt.Errorf("no program at %q\nhint: make envoy build", name)
+		return "", fmt.Errorf("no program at %q\nhint: make envoy build", name)
 	}
-	return nil
+	return filepath.Abs(name)
 }
 
 // until waits for a moment that what runs in between can be told by; it is false when ctx is over.

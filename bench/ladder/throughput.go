@@ -37,7 +37,7 @@ var situations = []situation{
 }
 
 // inflates says whether Graphveil takes compressed answers of Graph.
-const inflates = false
+const inflates = true
 
 const (
 	warmUp = 200 * time.Millisecond
