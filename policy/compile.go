@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
-	"golang.org/x/sync/errgroup"
 )
 
 // compiled is a policy that OPA has compiled and whose references resolve.
@@ -34,18 +33,16 @@ func (s *sources) parse(p *problems, withTests bool) map[string]*ast.Module {
 	}
 	results := make([]result, len(s.files))
 	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities()}
-	var parsing errgroup.Group
-	parsing.SetLimit(runtime.GOMAXPROCS(0))
+	var parsing sync.WaitGroup
 	for i, f := range s.files {
 		if f.test() && !withTests {
 			continue
 		}
-		parsing.Go(func() error {
+		parsing.Go(func() {
 			results[i].module, results[i].err = ast.ParseModuleWithOpts(f.name, string(f.text), options)
-			return nil
 		})
 	}
-	_ = parsing.Wait() // the errors are among the results
+	parsing.Wait()
 	modules := map[string]*ast.Module{}
 	for i, f := range s.files {
 		if f.test() && !withTests {
