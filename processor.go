@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -51,6 +52,7 @@ type processor struct {
 // startProcessor starts listening once the policy is in force; ready comes later.
 // The processor runs until drain, not until ctx ends.
 func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (_ *processor, err error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(startGC))
 	tokens, err := auth.New(config.Tokens, log)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type endpoint struct {
 	headers []string
 	record  record
 	// source is the endpoint as the policy gave it; two connectors may serve the
-	// same.
+	// same. Only an activation has it.
 	source ast.Object
 	// contract is what data.graphveil.endpoints tells the decision.
 	contract ast.Value

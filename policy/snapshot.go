@@ -110,8 +110,14 @@ func (s *sources) activate(ctx context.Context) (*Snapshot, error) {
 			e.info.ServedBy = server.info.Connector
 		}
 	}
+	for _, e := range a.endpoints {
+		e.source = nil // all is known of it, and it is large
+	}
 	return snapshot, snapshot.prepare(ctx, c)
 }
+
+// decisionPath is the document that decides requests.
+var decisionPath = []string{"graphveil", "decision"}
 
 // prepare compiles the query of the decision.
 func (s *Snapshot) prepare(ctx context.Context, c *compiled) error {
@@ -119,7 +125,11 @@ func (s *Snapshot) prepare(ctx context.Context, c *compiled) error {
 	if err != nil {
 		return err
 	}
-	if s.decision, err = newQuery(ctx, "data.graphveil.decision", c.compiler, data); err != nil {
+	compiler, err := c.compileReach(decisionPath)
+	if err != nil {
+		return err
+	}
+	if s.decision, err = newQuery(ctx, "data."+strings.Join(decisionPath, "."), compiler, data); err != nil {
 		return fmt.Errorf("preparing the decision: %w", err)
 	}
 	return nil
