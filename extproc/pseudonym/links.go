@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // SealedPrefix begins every sealed link.
@@ -125,20 +124,20 @@ func (l *Links) AppendSeal(dst, target []byte, b Binding) ([]byte, bool) {
 		return dst, false
 	}
 	k := &l.ring[0]
+	data := b.data(linkHeader)
 	mac := hmac.New(sha256.New, k.nonce)
-	mac.Write(b.append(nil))
+	mac.Write(data[linkHeader:])
 	mac.Write(target)
 
+	header := append(data[:0], linkVersion)
+	header = append(header, k.id[:]...)
+	header = append(header, mac.Sum(make([]byte, 0, sha256.Size))[:linkNonce]...)
 	raw := make([]byte, 0, linkHeader+len(target)+linkStep+linkTag)
-	raw = append(raw, linkVersion)
-	raw = append(raw, k.id[:]...)
-	raw = append(raw, mac.Sum(nil)[:linkNonce]...)
+	raw = append(raw, header...)
 	raw = append(raw, target...)
 	raw = append(raw, 0x80) // ISO/IEC 7816-4 padding: one such byte, then zeros
-	padded := raw[linkHeader:]
-	padded = append(padded, make([]byte, -len(padded)&(linkStep-1))...)
-	header := raw[:linkHeader]
-	raw = k.aead.Seal(header, header[1+linkID:], padded, b.append(slices.Clone(header)))
+	raw = raw[:len(raw)+(linkHeader-len(raw))&(linkStep-1)]
+	raw = k.aead.Seal(raw[:linkHeader], header[1+linkID:], raw[linkHeader:], data)
 	return encoding.AppendEncode(append(dst, SealedPrefix...), raw), true
 }
 
@@ -154,7 +153,8 @@ func (l *Links) AppendOpen(dst, sealed []byte, b Binding) ([]byte, bool) {
 		return dst, false
 	}
 	header := raw[:linkHeader]
-	data := b.append(slices.Clone(header))
+	data := b.data(linkHeader)
+	copy(data, header)
 	for i := range l.ring {
 		k := &l.ring[i]
 		if !bytes.Equal(k.id[:], header[1:1+linkID]) {
@@ -175,11 +175,18 @@ func (l *Links) AppendOpen(dst, sealed []byte, b Binding) ([]byte, bool) {
 
 func (b *Binding) complete() bool { return b.Connector != "" && b.Endpoint != "" }
 
-// append appends the fields, each behind its length, so that no two bindings share an encoding.
-func (b *Binding) append(dst []byte) []byte {
-	for _, field := range []string{b.Connector, b.Endpoint, b.Caller, b.Path} {
-		dst = binary.BigEndian.AppendUint64(dst, uint64(len(field)))
-		dst = append(dst, field...)
+// data is the additional data: room for a header and the fields behind it, each behind its length, so that no two bindings share
+// an encoding.
+func (b *Binding) data(header int) []byte {
+	fields := [...]string{b.Connector, b.Endpoint, b.Caller, b.Path}
+	size := header
+	for _, field := range fields {
+		size += 8 + len(field)
 	}
-	return dst
+	data := make([]byte, header, size)
+	for _, field := range fields {
+		data = binary.BigEndian.AppendUint64(data, uint64(len(field)))
+		data = append(data, field...)
+	}
+	return data
 }

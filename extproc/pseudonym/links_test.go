@@ -129,7 +129,8 @@ func TestLinkRefusesToOpen(t *testing.T) {
 	made := func(version byte, padded string, b Binding) []byte {
 		header := append([]byte{version}, l.ring[0].id[:]...)
 		header = append(header, make([]byte, linkNonce)...)
-		data := b.append(bytes.Clone(header))
+		data := b.data(linkHeader)
+		copy(data, header)
 		raw := l.ring[0].aead.Seal(bytes.Clone(header), header[1+linkID:], []byte(padded), data)
 		return encoding.AppendEncode([]byte(SealedPrefix), raw)
 	}
