@@ -2,7 +2,6 @@ package extproc
 
 import (
 	"iter"
-	"strings"
 
 	"github.com/graphveil/graphveil/extproc/sanitize"
 	"github.com/graphveil/graphveil/policy/plan"
@@ -13,47 +12,62 @@ import (
 // name looks like a property of the API; others are "*", for the key of a
 // dictionary may be somebody's name.
 type Fields struct {
-	Kept, Dropped, Pseudonymized, Mistyped, Unknown map[string]uint64
+	Kept, Dropped, Pseudonymized, Mistyped, Unknown []FieldCount
+}
+
+// FieldCount is how many members at Pointer met the same fate. A list has each
+// pointer once, and no count of 0.
+type FieldCount struct {
+	Pointer string
+	Count   uint64
 }
 
 // fieldsOf sums the sanitizer's counts up by pointer.
 func fieldsOf(p *plan.Plan, c *sanitize.Counts) Fields {
 	var f Fields
+	names := c.UnknownNames()
 	for i := range c.Positions {
 		n, at := &c.Positions[i], p.Pointers[i]
-		add(&f.Kept, at, n.Kept)
-		add(&f.Dropped, at, n.Dropped)
-		add(&f.Pseudonymized, at, n.Pseudonymized)
-		add(&f.Mistyped, at, n.Mistyped)
-		add(&f.Unknown, at+"/*", n.Unknown)
-	}
-	for _, u := range c.UnknownNames() {
-		parent := p.Pointers[u.Pointer]
-		name := strings.NewReplacer("~", "~0", "/", "~1").Replace(u.Name)
-		if u.Name == "*" {
-			continue
-		}
-		add(&f.Unknown, parent+"/"+name, u.Count)
-		if f.Unknown[parent+"/*"] -= u.Count; f.Unknown[parent+"/*"] == 0 {
-			delete(f.Unknown, parent+"/*")
+		f.Kept = add(f.Kept, at, n.Kept)
+		f.Dropped = add(f.Dropped, at, n.Dropped)
+		f.Pseudonymized = add(f.Pseudonymized, at, n.Pseudonymized)
+		f.Mistyped = add(f.Mistyped, at, n.Mistyped)
+		if n.Unknown > 0 {
+			f.unknown(i, p, c, names)
 		}
 	}
 	return f
 }
 
-func add(m *map[string]uint64, at string, n uint64) {
+// unknown adds the unknown members of one position: by name those that have one.
+func (f *Fields) unknown(i int, p *plan.Plan, c *sanitize.Counts, names []sanitize.UnknownName) {
+	at, rest := p.Pointers[i], c.Positions[i].Unknown
+	for _, u := range names {
+		if u.Pointer == i && u.Name != "*" {
+			f.Unknown = add(f.Unknown, at+"/"+u.Name, u.Count) // no such name needs to be escaped
+			rest -= u.Count
+		}
+	}
+	f.Unknown = add(f.Unknown, at+"/*", rest)
+}
+
+// add counts; positions may share a pointer.
+func add(list []FieldCount, at string, n uint64) []FieldCount {
 	if n == 0 {
-		return
+		return list
 	}
-	if *m == nil {
-		*m = map[string]uint64{}
+	for i := range list {
+		if list[i].Pointer == at {
+			list[i].Count += n
+			return list
+		}
 	}
-	(*m)[at] += n
+	return append(list, FieldCount{at, n})
 }
 
 // classes yields the counts by name, in a fixed order.
-func (f *Fields) classes() iter.Seq2[string, map[string]uint64] {
-	return func(yield func(string, map[string]uint64) bool) {
+func (f *Fields) classes() iter.Seq2[string, []FieldCount] {
+	return func(yield func(string, []FieldCount) bool) {
 		_ = yield("kept", f.Kept) && yield("dropped", f.Dropped) && yield("pseudonymized", f.Pseudonymized) &&
 			yield("mistyped", f.Mistyped) && yield("unknown", f.Unknown)
 	}

@@ -54,7 +54,7 @@ func (m *Metrics) observe(r *Record) {
 	for class, counts := range r.Fields.classes() {
 		total := uint64(0)
 		for _, n := range counts {
-			total += n
+			total += n.Count
 		}
 		if total > 0 {
 			m.fields.WithLabelValues(r.Connector, r.Endpoint, class).Add(float64(total))

@@ -47,7 +47,8 @@ type Record struct {
 
 // Log writes the record to a structured logger, level info.
 func (r *Record) Log(ctx context.Context, log *slog.Logger) {
-	attrs := []slog.Attr{
+	attrs := make([]slog.Attr, 0, 17) // as many as there can be
+	attrs = append(attrs,
 		slog.String("revision", r.Revision),
 		slog.String("connector", r.Connector),
 		slog.String("endpoint", r.Endpoint),
@@ -57,7 +58,7 @@ func (r *Record) Log(ctx context.Context, log *slog.Logger) {
 		slog.Int64("bytes_in", r.BytesIn),
 		slog.Int64("bytes_out", r.BytesOut),
 		slog.Float64("duration_ms", float64(r.Duration.Microseconds())/1000),
-	}
+	)
 	if r.Code != "" {
 		attrs = append(attrs, slog.String("code", r.Code), slog.Any("reasons", r.Reasons))
 	}
@@ -66,9 +67,14 @@ func (r *Record) Log(ctx context.Context, log *slog.Logger) {
 			slog.String("code", r.Body.Code), slog.String("pointer", r.Body.Pointer), slog.Int64("offset", r.Body.Offset)))
 	}
 	for class, counts := range r.Fields.classes() {
-		if len(counts) > 0 {
-			attrs = append(attrs, slog.Any(class, counts))
+		if len(counts) == 0 {
+			continue
 		}
+		members := make([]slog.Attr, len(counts))
+		for i, c := range counts {
+			members[i] = slog.Uint64(c.Pointer, c.Count)
+		}
+		attrs = append(attrs, slog.GroupAttrs(class, members...))
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "exchange", attrs...)
 }

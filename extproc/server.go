@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -45,6 +46,8 @@ type Server struct {
 	extprocv3.UnimplementedExternalProcessorServer
 	config  ServerConfig
 	buffers mem.BufferPool // of everything that is received and sent
+	workers workers
+	streams sync.Pool // of *stream, for what they have allocated
 }
 
 // NewServer checks the configuration and returns the service.
@@ -58,7 +61,10 @@ func NewServer(c ServerConfig) (*Server, error) {
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = 2 * time.Minute
 	}
-	return &Server{config: c, buffers: new(wire.Buffers)}, nil
+	return &Server{
+		config: c, buffers: new(wire.Buffers), workers: workers{make(chan *stream)},
+		streams: sync.Pool{New: func() any { return new(stream) }},
+	}, nil
 }
 
 // NewGRPC returns a gRPC server with the service registered, set up for Envoy as
@@ -85,16 +91,18 @@ func (s *Server) NewGRPC(more ...grpc.ServerOption) *grpc.Server {
 // stream: on a clean end from our side Envoy would let the rest of the exchange
 // pass as it is, whatever its failure mode (external_processor.proto, and tried).
 func (s *Server) Process(g extprocv3.ExternalProcessor_ProcessServer) error {
-	st := &stream{server: s, grpc: g, idle: time.NewTimer(s.config.IdleTimeout)}
-	defer st.idle.Stop()
+	idle := time.NewTimer(s.config.IdleTimeout)
+	defer idle.Stop()
 	done := make(chan error, 1)
-	go func() { done <- st.run() }()
+	st := s.streams.Get().(*stream)
+	st.server, st.grpc, st.idle, st.done = s, g, idle, done
+	s.workers.run(st) // the stream is the worker's now
 	select {
 	case err := <-done:
 		return err
-	case <-st.idle.C:
-		// Returning ends the stream, which fails the Recv or Send that run
-		// hangs in; run then closes the exchange.
+	case <-idle.C:
+		// Returning ends the stream, which fails the RecvMsg or SendMsg that the
+		// worker hangs in; it then closes the exchange.
 		s.config.Metrics.stalled()
 		return status.Error(codes.DeadlineExceeded, "ending the exchange: no message for the idle timeout")
 	}

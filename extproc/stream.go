@@ -38,8 +38,9 @@ const MetadataNamespace = "graphveil"
 type stream struct {
 	server   *Server
 	grpc     grpc.ServerStream
-	exchange *Exchange
 	idle     *time.Timer
+	done     chan<- error // how the exchange ended
+	exchange *Exchange
 	request  wire.Request // the message that is handled
 	reply    wire.Reply   // the one that is written
 	held     wire.Reply
@@ -58,6 +59,16 @@ func (s *stream) run() (err error) {
 	s.server.config.Metrics.observe(&record)
 	record.Log(context.WithoutCancel(s.grpc.Context()), s.server.config.Log)
 	return err
+}
+
+// finish says how the exchange ended, and leaves what was allocated to another.
+func (s *stream) finish(err error) {
+	done := s.done
+	clear(s.request.Headers)
+	clear(s.request.Attributes)
+	*s = stream{server: s.server, request: s.request}
+	s.server.streams.Put(s)
+	done <- err
 }
 
 // receive handles messages until the stream ends.
@@ -336,9 +347,10 @@ func (s *stream) metadata(decision string) {
 		Header{Name: "endpoint", Value: r.Endpoint}, Header{Name: "code", Value: r.Code})
 }
 
+// requestHead takes the pseudo-headers out of the message.
 func requestHead(m *wire.Request) RequestHead {
 	head := RequestHead{HasBody: !m.End, Caller: callerOf(m)}
-	head.Headers = make([]Header, 0, len(m.Headers))
+	head.Headers = m.Headers[:0]
 	for _, h := range m.Headers {
 		switch h.Name {
 		case ":method":
