@@ -132,7 +132,7 @@ func (r *run) half(ctx context.Context, s situation, t *table, measured []string
 	}
 	for _, subject := range measured {
 		r.histograms = append(r.histograms, result.Histogram{
-			Group: "ladder", Case: situation, Subject: subject, Unit: "ms", Points: points(latencies[subject]), Command: t.command,
+			Group: "ladder", Case: situation, Subject: subject, Unit: "ms", Points: result.Points(latencies[subject], 1e6), Command: t.command,
 		})
 	}
 	return nil
@@ -206,17 +206,3 @@ func rotated(all []string, round int) []string {
 }
 
 func milliseconds(nanoseconds int64) float64 { return float64(nanoseconds) / 1e6 }
-
-// points are the distribution, denser towards its end.
-func points(h *hdrhistogram.Histogram) []result.Point {
-	var all []result.Point
-	for _, b := range h.CumulativeDistributionWithTicks(5) {
-		p := result.Point{Quantile: b.Quantile / 100, Value: milliseconds(b.ValueAt)}
-		if n := len(all); n > 0 && all[n-1].Quantile >= p.Quantile {
-			all[n-1].Value = p.Value
-			continue
-		}
-		all = append(all, p)
-	}
-	return all
-}
