@@ -170,7 +170,8 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.kept(n)
 		if from >= 0 && !r.psoxy {
-			r.copy(from, to)
+			r.prefix()
+			r.out.span(from, to)
 		} else {
 			r.prefix()
 			r.outRaw(number)
@@ -217,7 +218,8 @@ func (r *Rewriter) literalDone(from, to int) error {
 	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.kept(n)
 		if from >= 0 {
-			r.copy(from, to)
+			r.prefix()
+			r.out.span(from, to)
 		} else {
 			r.prefix()
 			r.out.text(r.token.literal)

@@ -86,7 +86,8 @@ func (r *Rewriter) beginString(b []byte, i, end int, escaped bool, why scanned) 
 			err = r.drop(r.node, t.at)
 		case keep:
 			r.kept(r.node)
-			r.copy(i, end+1)
+			r.prefix()
+			r.out.span(i, end+1)
 		default:
 			err = r.decideString(b[i:end+1], escaped)
 		}

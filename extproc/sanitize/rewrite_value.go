@@ -117,10 +117,22 @@ func (r *Rewriter) prefix() {
 		return
 	}
 	f := r.top()
-	if f.written {
+	written := f.written
+	f.written = true
+	if f.object && r.nameFrom >= 0 && r.colon == r.nameTo {
+		// As is usual, all of it stands together.
+		if !written {
+			r.out.span(r.nameFrom, r.colon+1)
+			return
+		}
+		if r.comma >= 0 && r.comma+1 == r.nameFrom {
+			r.out.span(r.comma, r.colon+1)
+			return
+		}
+	}
+	if written {
 		r.out.mark(',', r.comma)
 	}
-	f.written = true
 	if !f.object {
 		return
 	}
@@ -130,30 +142,6 @@ func (r *Rewriter) prefix() {
 		r.out.bytes(r.name)
 	}
 	r.out.mark(':', r.colon)
-}
-
-// copy outputs a value of the body that was decided to stay, chunk[from:to], and
-// what stands before it.
-func (r *Rewriter) copy(from, to int) {
-	if len(r.stack) > 0 {
-		f := r.top()
-		begin := from
-		if f.object {
-			begin = r.nameFrom
-		}
-		together := !f.object || begin >= 0 && r.colon == r.nameTo && r.colon+1 == from
-		if f.written {
-			together = together && r.comma >= 0 && r.comma+1 == begin
-			begin = r.comma
-		}
-		if together {
-			f.written = true
-			r.out.span(begin, to)
-			return
-		}
-	}
-	r.prefix()
-	r.out.span(from, to)
 }
 
 // drop counts a value that is not output, and whose first byte is at an offset:

@@ -62,7 +62,7 @@ value:
 	switch b[i] {
 	case '"':
 		end, escaped, why = scanString(b, i+1)
-		if why == scanEnd && r.simple(n, i, end+1) {
+		if why == scanEnd && (r.simple(n, i, end+1) || !escaped && r.plainToken(n, b[i+1:end])) {
 			i = end + 1
 			goto after
 		}
@@ -141,10 +141,22 @@ func (r *Rewriter) simple(n *plan.Node, from, to int) bool {
 		return true
 	case n.Op == plan.Keep && !r.psoxy:
 		r.kept(n)
-		r.copy(from, to)
+		r.prefix()
+		r.out.span(from, to)
 		return true
 	}
 	return false
+}
+
+// plainToken does the same with a string without escapes, if the plan is to put its
+// token in its place.
+func (r *Rewriter) plainToken(n *plan.Node, text []byte) bool {
+	if n == nil || n.Op != plan.Pseudonym && n.Op != plan.Reversible || n.Digest != nil || r.psoxy ||
+		len(r.stack) == 0 || len(text) > r.limits.String || blank(text) {
+		return false
+	}
+	r.pseudonymize(n, text)
+	return true
 }
 
 // literalOf returns the literal that begins with a byte.
@@ -167,8 +179,22 @@ func (f *frame) expected(b []byte, i int) int {
 	}
 	k := f.layout.entries[f.last].next
 	spelled := f.layout.entries[k].spelled
-	if end := i + len(spelled); k > 0 && end < len(b) && bytes.Equal(b[i:end], spelled) {
+	if end := i + len(spelled); k > 0 && end < len(b) && same(b[i:end], spelled) {
 		return int(k)
 	}
 	return 0
+}
+
+// same reports whether two texts of one length are equal.
+func same(a, b []byte) bool {
+	n := len(a)
+	if n < 8 {
+		return bytes.Equal(a, b)
+	}
+	for i := 0; i < n-8; i += 8 {
+		if word(a, i) != word(b, i) {
+			return false
+		}
+	}
+	return word(a, n-8) == word(b, n-8)
 }

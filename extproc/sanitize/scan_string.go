@@ -65,8 +65,7 @@ func scanString(b []byte, i int) (end int, escaped bool, why scanned) {
 			escaped = true
 			i += 2
 		}
-		i += plainPrefix(b[i:])
-		if i == len(b) {
+		if i += plainRest(b, i); i == len(b) {
 			return i, escaped, scanMore
 		}
 	unit:
@@ -157,6 +156,25 @@ func plainPrefix(b []byte) int {
 		i++
 	}
 	return i
+}
+
+// plainRest is plainPrefix of b[i:]. The last bytes are read with those before them.
+func plainRest(b []byte, i int) int {
+	from := i
+	for ; len(b)-i >= 8; i += 8 {
+		if m := special(word(b, i)); m != 0 {
+			return i - from + bits.TrailingZeros64(m)>>3
+		}
+	}
+	if len(b) < 8 {
+		return i - from + plainPrefix(b[i:])
+	}
+	// Zeros come in above the last bytes, and are not plain.
+	if rest := len(b) - i; rest > 0 {
+		m := special(word(b, len(b)-8) >> (64 - 8*rest))
+		i += bits.TrailingZeros64(m) >> 3
+	}
+	return i - from
 }
 
 // shortEscape says which bytes make an escape with a backslash before them.
