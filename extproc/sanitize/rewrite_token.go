@@ -109,7 +109,10 @@ func (r *Rewriter) beginString(b []byte, i, end int, escaped bool, why scanned) 
 
 // cut notes that the chunk ended in a string, with its last bytes.
 func (r *Rewriter) cut(rest []byte, escaped bool) {
-	r.token.partial = append(r.token.partial[:0], rest...)
+	r.token.partial = r.token.partial[:0]
+	if len(rest) > 0 {
+		r.token.partial = append(r.token.partial, rest...)
+	}
 	r.token.escaped = escaped
 }
 

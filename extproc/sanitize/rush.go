@@ -83,7 +83,7 @@ value:
 	case 't', 'f', 'n':
 		word := literalOf(b[i])
 		end = i + len(word)
-		if end <= len(b) && string(b[i:end]) == word && (word != "null" || !r.compact()) && r.simple(n, i, end) {
+		if end <= len(b) && string(b[i:end]) == word && (word == "null" && r.simpleNull(n, i, end) || word != "null" && r.simple(n, i, end)) {
 			i = end
 			goto after
 		}
@@ -125,7 +125,7 @@ after:
 	return i, err
 }
 
-// simple carries out the plan on a string or literal, chunk[from:to], if that is
+// simple carries out the plan on a string, true or false, chunk[from:to], if that is
 // just to keep or to drop it. Else, and for the root, it does nothing and returns
 // false.
 func (r *Rewriter) simple(n *plan.Node, from, to int) bool {
@@ -148,7 +148,26 @@ func (r *Rewriter) simple(n *plan.Node, from, to int) bool {
 	return false
 }
 
-// plainToken does the same with a string without escapes, if the plan is to put its
+// simpleNull does the same with null, where the plan is to let it pass.
+func (r *Rewriter) simpleNull(n *plan.Node, from, to int) bool {
+	switch {
+	case len(r.stack) == 0 || r.compact():
+		return false
+	case n == nil:
+		return !r.hold.hit
+	case n.Op == plan.Drop:
+		r.counts.at(n).Dropped++
+		return true
+	case n.Op >= plan.Run || n.Op == plan.JSONPseudonym || n.Op == plan.JSONPseudonymOriginal:
+		return false
+	}
+	r.kept(n)
+	r.prefix()
+	r.out.span(from, to)
+	return true
+}
+
+// plainToken does what simple does with a string without escapes, if the plan is to put its
 // token in its place.
 func (r *Rewriter) plainToken(n *plan.Node, text []byte) bool {
 	if n == nil || n.Op != plan.Pseudonym && n.Op != plan.Reversible || n.Digest != nil || r.psoxy ||

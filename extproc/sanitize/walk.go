@@ -8,7 +8,7 @@ func (r *Rewriter) walk(chunk []byte) error {
 	if r.state >= inName {
 		i, err = r.resume(r.holdRoom(chunk))
 	}
-	if err == nil && r.hold.node == nil {
+	if err == nil && i < len(chunk) && r.hold.node == nil {
 		i, err = r.follow(chunk, i)
 	}
 	if err == errTurn || err == nil && r.hold.node != nil {
