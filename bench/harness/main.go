@@ -61,7 +61,7 @@ func parse(arguments []string) (options, error) {
 	var only string
 	flags := flag.NewFlagSet("harness", flag.ContinueOnError)
 	flags.BoolVar(&o.quick, "quick", false, "measure the least that touches every part: shows that it runs, not how fast")
-	flags.StringVar(&only, "only", "", "measure what begins with one of these, `names` as of groups and cases in the results, separated by commas; \""+micro+"\" stands for all that needs no Envoy")
+	flags.StringVar(&only, "only", "", "measure these `parts`, separated by commas: "+micro+", "+strings.Join(ladder.Groups, ", ")+", or cases such as ladder/h2/50KB/plain")
 	flags.StringVar(&o.out, "out", "", "write results to this `folder` (default: bench for a whole run, else nowhere)")
 	flags.StringVar(&o.binary, "binary", "graphveil", "the `program` to measure")
 	flags.IntVar(&o.rounds, "rounds", 0, "how often everything is measured (default 5; 1 with -quick)")
@@ -74,6 +74,11 @@ func parse(arguments []string) (options, error) {
 	}
 	if only != "" {
 		o.only = strings.Split(only, ",")
+		for _, name := range o.only {
+			if group, _, _ := strings.Cut(name, "/"); group != micro && !slices.Contains(ladder.Groups, group) {
+				return o, fmt.Errorf("-only %s: want %s, %s, or what follows one of the latter in the names of results", name, micro, strings.Join(ladder.Groups, ", "))
+			}
+		}
 	}
 	rounds, duration := 5, time.Second
 	if o.quick {
@@ -123,23 +128,22 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(text))
 }
 
-// show prints figures, where they are what was asked for, and verdicts.
+// show prints the verdicts, and the figures where they are what was asked for. A quick run judges nothing.
 func show(w io.Writer, o options, r result.Results) {
-	if len(o.only) > 0 || o.quick {
+	if len(o.only) > 0 {
 		for _, f := range r.Figures {
 			low, high := f.Spread()
 			fmt.Fprintf(w, "%-64s %9s  (%s–%s)\n", f, result.Number(f.Median()), result.Number(low), result.Number(high))
 		}
 		fmt.Fprintln(w)
 	}
-	verdicts := result.Judge(r)
-	if len(o.only) > 0 {
-		verdicts = slices.DeleteFunc(verdicts, func(v result.Verdict) bool { return !v.Measured })
-	}
 	if o.quick {
-		fmt.Fprintln(w, "A quick run is no measurement: the verdicts show what would be judged.")
+		fmt.Fprintf(w, "everything ran: %d figures, none of them a measurement\n", len(r.Figures))
+		return
 	}
-	for _, v := range verdicts {
-		fmt.Fprintln(w, v)
+	for _, v := range result.Judge(r) {
+		if v.Measured || len(o.only) == 0 {
+			fmt.Fprintln(w, v)
+		}
 	}
 }

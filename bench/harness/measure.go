@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 	"github.com/graphveil/graphveil/bench/result"
 )
 
-// micro is how -only names all groups that need no Envoy.
+// micro is what -only calls all that needs no Envoy.
 const micro = "micro"
 
 // measure runs what was asked for, and fails where a figure is missing that a target judges.
@@ -58,11 +57,10 @@ func (o options) split() (inLadder []string, inMicro bool) {
 		return ladder.Groups, true
 	}
 	for _, name := range o.only {
-		group, _, _ := strings.Cut(name, "/")
-		if slices.Contains(ladder.Groups, group) {
-			inLadder = append(inLadder, name)
-		} else {
+		if name == micro {
 			inMicro = true
+		} else {
+			inLadder = append(inLadder, name)
 		}
 	}
 	return inLadder, inMicro
