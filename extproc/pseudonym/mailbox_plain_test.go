@@ -8,14 +8,23 @@ import (
 	"testing"
 )
 
-func TestFolded(t *testing.T) {
-	for i := range 256 {
-		c, want := byte(i), byte(0)
-		if alphanumeric(c) || c == '-' {
-			want = lower(c)
-		}
-		if folded[c] != want {
-			t.Errorf("%q is folded to %q, want %q", c, folded[c], want)
+// Each byte is put in its classes, whatever is beside it.
+func TestClasses(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	for range 100 {
+		for i := range 256 {
+			c, place := byte(i), 8*random.IntN(8)
+			x := random.Uint64()&^(0xFF<<place) | uint64(c)<<place
+			upper, rest := classes(x)
+			if (upper|rest)&^0x8080808080808080 != 0 {
+				t.Fatalf("%x: classes %x and %x", x, upper, rest)
+			}
+			if got := upper>>(place+7)&1 == 1; got != (c >= 'A' && c <= 'Z') {
+				t.Fatalf("%q in %x is a capital: %v", c, x, got)
+			}
+			if got := rest>>(place+7)&1 == 1; got == (alphanumeric(c) || c == '-') {
+				t.Fatalf("%q in %x is something else: %v", c, x, got)
+			}
 		}
 	}
 }
@@ -45,10 +54,7 @@ func TestPlainIsMailbox(t *testing.T) {
 		}
 		if m := parseMailbox(value); m.found() {
 			found++
-			simple := len(value) <= onStack && value[0] != '"' && !bytes.Contains(value, []byte("+"))
-			if simple && slices.Equal(value, slices.Concat(m.local, []byte("@"), m.domain)) && !checkPlain(t, value) {
-				t.Fatalf("%q is plain and was not read", value)
-			}
+			checkRead(t, value, m)
 		}
 	}
 	if plain < rounds/100 || found == plain {
@@ -56,9 +62,37 @@ func TestPlainIsMailbox(t *testing.T) {
 	}
 }
 
+// So it is with any byte in any place of a usual address.
+func TestPlainWithAnyByte(t *testing.T) {
+	usual := []byte("Jane.O-Neil_2@emea.Contoso.example")
+	for at := range len(usual) + 1 {
+		for b := range 256 {
+			values := [][]byte{slices.Concat(usual[:at], []byte{byte(b)}, usual[at:])}
+			if at < len(usual) {
+				values = append(values, slices.Concat(usual[:at], []byte{byte(b)}, usual[at+1:]), slices.Concat(usual[:at], []byte{byte(b)}))
+			}
+			for _, value := range values {
+				checkPlain(t, value)
+				if m := parseMailbox(value); m.found() {
+					checkRead(t, value, m)
+				}
+			}
+		}
+	}
+}
+
+// checkRead checks that a value that is a plain address is read the short way.
+func checkRead(t *testing.T, value []byte, m mailbox) {
+	t.Helper()
+	simple := len(value) <= onStack && value[0] != '"' && !bytes.Contains(value, []byte("+"))
+	if simple && slices.Equal(value, slices.Concat(m.local, []byte("@"), m.domain)) && !checkPlain(t, value) {
+		t.Fatalf("%q is plain and was not read", value)
+	}
+}
+
 func checkPlain(t *testing.T, value []byte) bool {
 	t.Helper()
-	var text [onStack]byte
+	var text scratch
 	at, ok := canonicalPlain(&text, value)
 	if !ok {
 		return false

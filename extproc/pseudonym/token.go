@@ -102,7 +102,7 @@ func (c *Codec) hash(value []byte) (sum [hashSize]byte, domain []byte) {
 		return digest(value, c.salt), nil
 	}
 	if len(value)+len(c.salt) <= onStack && !c.ignoreDots {
-		var text [onStack]byte
+		var text scratch
 		if at, ok := canonicalPlain(&text, value); ok {
 			return sha256.Sum256(append(text[:len(value)], c.salt...)), value[at+1:]
 		}
