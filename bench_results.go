@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,9 +72,6 @@ func (f *benchFlags) save(started time.Time, r *loading.Report) error {
 		})
 	}
 	slices.SortStableFunc(results.Figures, func(a, b result.Figure) int { return strings.Compare(a.Case, b.Case) })
-	if err := os.MkdirAll(f.out, 0o755); err != nil {
-		return fmt.Errorf("writing --out: %w", err)
-	}
 	if err := results.Write(filepath.Join(f.out, "results.json")); err != nil {
 		return err
 	}

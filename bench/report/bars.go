@@ -77,10 +77,11 @@ func addBars(p *plot.Plot, clusters []cluster, parts []string, legend bool) erro
 			}
 			top := bottom
 			if len(b.parts) == 1 {
-				low, high := b.parts[0].Spread()
-				spreads = append(spreads, struct{ Low, High float64 }{bottom - low, high - bottom})
-				tops = append(tops, plotter.XY{X: left + width/2, Y: bottom})
-				top = max(top, high)
+				if low, high := b.parts[0].Spread(); low < high {
+					spreads = append(spreads, struct{ Low, High float64 }{bottom - low, high - bottom})
+					tops = append(tops, plotter.XY{X: left + width/2, Y: bottom})
+					top = high
+				}
 			}
 			labels.XYs = append(labels.XYs, plotter.XY{X: left + width/2, Y: top})
 			labels.Labels = append(labels.Labels, amount(bottom))

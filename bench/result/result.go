@@ -35,6 +35,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -107,7 +108,8 @@ func Read(name string) (Results, error) {
 	return r, nil
 }
 
-// Write writes the file, which people read in diffs: indented.
+// Write writes the file, which people read in diffs: indented. Its folder is made
+// if it is not there.
 func (r Results) Write(name string) error {
 	if err := r.Check(); err != nil {
 		return fmt.Errorf("writing results to %s: %w", name, err)
@@ -115,6 +117,9 @@ func (r Results) Write(name string) error {
 	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return fmt.Errorf("writing results to %s: %w", name, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("writing results: %w", err)
 	}
 	if err := os.WriteFile(name, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("writing results: %w", err)

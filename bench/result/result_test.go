@@ -31,7 +31,7 @@ func made() Results {
 }
 
 func TestFileRoundTrip(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "results.json")
+	name := filepath.Join(t.TempDir(), "new", "results.json")
 	want := made()
 	if err := want.Write(name); err != nil {
 		t.Fatal(err)
