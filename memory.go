@@ -8,6 +8,9 @@ import "runtime/debug"
 const startGC = 400
 
 // settleMemory collects what loading a policy leaves behind and returns it to the
-// system at once, which the runtime alone would do over minutes. The collection
-// runs beside the requests.
-func settleMemory() { debug.FreeOSMemory() }
+// system at once, which the runtime alone would do over minutes; so too the pages
+// of code that only loading needs. It runs beside the requests.
+func settleMemory() {
+	debug.FreeOSMemory()
+	releaseCode()
+}
