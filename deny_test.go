@@ -144,7 +144,7 @@ func (b *denyBench) checkArrived(t *testing.T, a attempt, method, host, path, qu
 	if method != http.MethodGet || host != "graph.microsoft.com" || path != a.sent {
 		t.Errorf("arrived upstream: %s https://%s%s\nwant GET https://graph.microsoft.com%s", method, host, path, a.sent)
 	}
-	want := map[string]string{"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": userAgent()}
+	want := map[string]string{"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": userAgent()}
 	maps.Copy(want, a.forwarded)
 	bearer := header.Get("Authorization")
 	if _, err := b.Entra.Verify(strings.TrimPrefix(bearer, "Bearer ")); err != nil {

@@ -104,7 +104,7 @@ func fails() error { return status.Error(codes.Unavailable, "failing") }
 
 // spoiled runs an exchange in which receiving message n (request headers,
 // response headers, first and second piece of the body) panics or fails. The
-// second piece waits until the client has something of the first.
+// second piece waits until the client has something of the first, which comes plain.
 func spoiled(how func() error, n int) func(*rig, string) wireResponse {
 	return func(r *rig, protocol string) wireResponse {
 		began := make(chan struct{})
@@ -120,7 +120,7 @@ func spoiled(how func() error, n int) func(*rig, string) wireResponse {
 			}
 			return how()
 		}
-		r.Graph.Inject(graph.Fault{ChunkSize: 50_000, Delay: 100 * time.Millisecond})
+		r.Graph.Inject(graph.Fault{Encodings: []string{}, ChunkSize: 50_000, Delay: 100 * time.Millisecond})
 		return r.within(protocol, tokens(func() (string, error) { return r.Token(directoryClient) }), &spoiler{spoil: spoil, began: began})
 	}
 }

@@ -172,7 +172,7 @@ func (r *rig) meanwhile(protocol string, come func() bool, do func()) wireRespon
 // called when the client has the first bytes of it.
 func (r *rig) midBody(protocol string, do func()) wireResponse {
 	r.t.Helper()
-	r.Graph.Inject(graph.Fault{Cut: graph.CutStall, CutAfter: 100_000})
+	r.Graph.Inject(graph.Fault{Cut: graph.CutStall, CutAfter: 15_000})
 	return call(r.t, r.envoy.Address(), r.tls(), wireCall{protocol: protocol, target: failTarget, onBody: do})
 }
 

@@ -18,6 +18,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"tls.cert_file", func(c *envoy.Config) { c.TLS.CertFile = "" }},
 		{"tls.key_file", func(c *envoy.Config) { c.TLS.KeyFile = "" }},
 		{"tls.client_certificate", func(c *envoy.Config) { c.TLS.ClientCertificate = "required" }},
+		{"upstream.compression", func(c *envoy.Config) { c.Upstream.Compression = "br" }},
 		{"tls.client_certificate", func(c *envoy.Config) { c.TLS.ClientCAFile, c.TLS.ClientCertificate = "ca.crt", "yes" }},
 		{"processor", func(c *envoy.Config) { c.Processor = "run/processor.sock" }},
 		{"processor", func(c *envoy.Config) { c.Processor = "10.0.0.1:9002" }},

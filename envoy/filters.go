@@ -82,7 +82,7 @@ func (r *renderer) httpFilters() []*hcmv3.HttpFilter {
 		filters = append(filters, filter("envoy.filters.http.ratelimit", r.pack(r.rateLimit())))
 	}
 	return append(filters,
-		filter("exit", r.pack(exit())),
+		filter("exit", r.pack(r.exit())),
 		filter("envoy.filters.http.router", r.pack(&routerv3.Router{SuppressEnvoyHeaders: true})),
 	)
 }
@@ -91,9 +91,9 @@ func filter(name string, config *anypb.Any) *hcmv3.HttpFilter {
 	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: config}}
 }
 
-// compressor gzips what the processor released, for callers that accept it. The
-// way from Graph is never compressed: a decompressor beside ext_proc hangs
-// (envoyproxy/envoy#21205).
+// compressor gzips what the processor released, for callers that accept it. On the
+// way from Graph it is the processor that inflates: a decompressor beside ext_proc
+// hangs (envoyproxy/envoy#21205).
 func (r *renderer) compressor() *compressorv3.Compressor {
 	return &compressorv3.Compressor{
 		CompressorLibrary: &corev3.TypedExtensionConfig{
@@ -200,11 +200,11 @@ func entrance() *headersv3.HeaderMutation {
 }
 
 // exit is the last filter before Graph and the first after it. Graph learns
-// nothing that Envoy added and is asked for plain bodies.
-func exit() *headersv3.HeaderMutation {
+// nothing that Envoy added and is asked for bodies that the processor can read.
+func (r *renderer) exit() *headersv3.HeaderMutation {
 	request := remove([]string{"x-request-id"}, envoyHeaders, forwardedHeaders)
 	request = append(request, &mutationv3.HeaderMutation{
-		Action: &mutationv3.HeaderMutation_Append{Append: set("accept-encoding", "identity")},
+		Action: &mutationv3.HeaderMutation_Append{Append: set("accept-encoding", r.config.Upstream.acceptEncoding())},
 	})
 	return &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{
 		RequestMutations:  request,

@@ -106,7 +106,7 @@ func TestAllowedRequestReachesUpstream(t *testing.T) {
 			if seen[0].Host != upstreamName || seen[0].TLS.ServerName != upstreamName || seen[0].RequestURI != "/a?b=c" {
 				t.Errorf("upstream saw host %q, server name %q, target %q", seen[0].Host, seen[0].TLS.ServerName, seen[0].RequestURI)
 			}
-			if got := seen[0].Header.Get("Accept-Encoding"); got != "identity" {
+			if got := seen[0].Header.Get("Accept-Encoding"); got != "gzip" {
 				t.Errorf("upstream was asked for encoding %q", got)
 			}
 			for name := range seen[0].Header {
@@ -198,7 +198,7 @@ func TestProcessorMayChange(t *testing.T) {
 			}
 			seen := r.upstream.seen()[before]
 			want := map[string]string{"Authorization": "Bearer token", "Accept": "application/json", "User-Agent": "graphveil",
-				"Prefer": "a", "Content-Type": "b/c", "Accept-Encoding": "identity"}
+				"Prefer": "a", "Content-Type": "b/c", "Accept-Encoding": "gzip"}
 			for name, values := range seen.Header {
 				if len(values) != 1 || want[name] != values[0] {
 					t.Errorf("upstream saw %s: %q", name, values)

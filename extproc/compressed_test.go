@@ -167,6 +167,9 @@ func TestCompressedBrokenOff(t *testing.T) {
 			if r.Status != 200 || !r.Cut || !strings.HasPrefix(string(r.Body), strings.TrimSuffix(sanitized, "]}")) {
 				t.Errorf("status %d, cut %v, released %s", r.Status, r.Cut, r.Body)
 			}
+			if name == "wrong length" && string(r.Body) == sanitized {
+				t.Error("all of it left before it was checked")
+			}
 			record := w.log.records(t, 1)[0]
 			if test.reset && record["outcome"] != "aborted" || !test.reset && (record["outcome"] != "refused" || record["code"] != test.code) {
 				t.Errorf("record %v", record)

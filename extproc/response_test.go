@@ -219,7 +219,7 @@ func TestRequestHeaders(t *testing.T) {
 	}
 	got := w.upstream.last.Header
 	want := http.Header{
-		"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "Authorization": {"Bearer " + graphToken},
+		"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "Authorization": {"Bearer " + graphToken},
 		"Prefer": {"small"}, "User-Agent": {"graphveil/test"}, "Content-Length": {"0"},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

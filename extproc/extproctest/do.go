@@ -75,7 +75,7 @@ func (e *Envoy) Do(ctx context.Context, r Request) (*Response, error) {
 		return x.response, err
 	}
 	// What the filter behind the guard does.
-	head = append(without(without(head, "x-request-id"), "accept-encoding"), extproc.Header{Name: "accept-encoding", Value: "identity"})
+	head = append(without(without(head, "x-request-id"), "accept-encoding"), extproc.Header{Name: "accept-encoding", Value: "gzip"})
 	a, err := e.call(head)
 	if err != nil {
 		return nil, fmt.Errorf("calling the upstream: %w", err)

@@ -6,6 +6,9 @@
 // call Start; for each chunk Push, and then Next until it has no piece; Finish
 // after the last chunk; Close in any case.
 //
+// The last byte of a body is given back only when its checksum and length are
+// right and nothing has followed, so that no text is complete that was not checked.
+//
 // A body is exactly one member. RFC 1952 allows several in a row, but no server
 // writes them into a response, and decoders do not agree on what follows the
 // first: some read on, some stop, some ignore what is no member. So whatever
@@ -38,8 +41,9 @@ const (
 	Ratio = 100
 )
 
-// PieceSize is the length of the longest piece. It is that of deflate's window,
-// in which the library gathers what it gives.
+// PieceSize is the length of the longest piece. It is that of deflate's window, in
+// which the library gathers what it gives: a piece comes when that is full, when
+// the other side flushes, and at the end.
 const PieceSize = 32 << 10
 
 // Why a body is refused. None of them holds a byte of it.
@@ -62,8 +66,8 @@ type Inflater struct {
 	// source is between chunk and gzip, which has a fast path for this type.
 	source  bufio.Reader
 	gzip    gzip.Reader
-	piece   [PieceSize]byte
-	in, out int64 // bytes pushed, and given back
+	piece   [PieceSize]byte // begins with the byte held back from the piece before
+	in, out int64           // bytes pushed, and given back
 	// next runs the coroutine until it has a piece, or nil for want of a chunk. It
 	// returns false once the body has ended, well if err is nil.
 	next func() ([]byte, bool)
@@ -141,22 +145,34 @@ func (z *Inflater) inflate(yield func([]byte) bool) error {
 	}
 	z.gzip.Header = gzip.Header{} // up to 64 KB that nobody reads
 	z.gzip.Multistream(false)
+	held := 0 // bytes of piece that are not given back yet: 1 after the first
 	for {
-		n, err := z.gzip.Read(z.piece[:])
+		n, err := z.gzip.Read(z.piece[held:])
 		if err != nil && err != io.EOF {
 			return err
 		}
-		if n > 0 && !yield(z.piece[:n]) {
+		n += held
+		if err == io.EOF {
+			return z.end(n, yield)
+		}
+		if n > 1 && !yield(z.piece[:n-1]) {
 			return errClosed
 		}
-		if err == io.EOF {
-			break
+		if n > 0 {
+			held = copy(z.piece[:1], z.piece[n-1:n])
 		}
 	}
-	if z.source.Buffered() > 0 {
+}
+
+// end gives back the last n bytes of piece, if nothing follows the member.
+func (z *Inflater) end(n int, yield func([]byte) bool) error {
+	if z.source.Buffered() > 0 || len(z.chunk) > 0 {
 		return ErrMalformed
 	}
 	z.complete = true
+	if n > 0 && !yield(z.piece[:n]) {
+		return errClosed
+	}
 	return nil
 }
 
