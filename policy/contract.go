@@ -28,6 +28,8 @@ type endpoint struct {
 	// headers are the request headers that go upstream, in lower case, sorted.
 	headers []string
 	record  record
+	// words are the terms that the inputs of the policy's endpoints share.
+	words vocabulary
 	// source is the endpoint as the policy gave it; two connectors may serve the
 	// same. Only an activation has it.
 	source ast.Object
@@ -115,16 +117,23 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 		e.info.ErrorPlan, _ = k.plan(k.errorShape, position{c: k.c, rule: errorShapePath})
 	}
 
+	clear, query := set(e.record.paths(inClear)), k.query(e, o.Get(ast.StringTerm("query")), at.key("query"))
 	data := map[string]any{
 		"methods": set(e.info.Methods),
-		"params":  k.params(e, o.Get(ast.StringTerm("params")), at.key("params")),
-		"query":   k.query(e, o.Get(ast.StringTerm("query")), at.key("query")),
-		"headers": k.headers(e, o.Get(ast.StringTerm("headers")), at.key("headers")),
-		"clear":   set(e.record.paths(inClear)),
+		"params":  index(k.params(e, o.Get(ast.StringTerm("params")), at.key("params"))),
+		"query":   index(query),
+		"headers": index(k.headers(e, o.Get(ast.StringTerm("headers")), at.key("headers"))),
+		"clear":   clear,
 	}
+	var released map[string]any // by a delta query, see the decision
 	if n := len(e.template); n > 0 && e.template[n-1].kind == function {
-		data["function"], data["released"] = foldASCII(e.template[n-1].text), set(e.record.paths(open))
+		name, leaves := foldASCII(e.template[n-1].text), set(e.record.paths(open))
+		data["function"], data["released"] = name, leaves
+		if name == "delta" {
+			released = leaves
+		}
 	}
+	data["plain"] = plainContract(query, clear, released)
 	contract, err := ast.InterfaceToValue(data)
 	if err != nil {
 		k.add(at.error("contract_error", err.Error(), ""))

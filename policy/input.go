@@ -44,15 +44,99 @@ var secretHeaders = map[string]bool{"authorization": true, "proxy-authorization"
 
 type item = [2]*ast.Term
 
-func str(s string) *ast.Term { return ast.StringTerm(s) }
+// vocabulary holds the terms that inputs have in common: names of members, and
+// words of the policy. It does not change once the policy is loaded.
+type vocabulary map[string]*ast.Term
 
-func strs(list []string) *ast.Term {
-	terms := make([]*ast.Term, len(list))
-	for i, s := range list {
-		terms[i] = str(s)
+func (v vocabulary) add(words ...string) {
+	for _, word := range words {
+		if v[word] == nil {
+			v[word] = ast.StringTerm(word)
+		}
 	}
-	return ast.ArrayTerm(terms...)
 }
+
+// shareWords gives the endpoints one vocabulary of all their words.
+func (s *Snapshot) shareWords() {
+	v := vocabulary{}
+	for _, e := range s.endpoints {
+		v.add(e.info.Connector, e.info.ID)
+		v.add(e.info.Methods...)
+		v.add(e.headers...)
+		v.add(e.template.params()...)
+		for _, segment := range e.template {
+			v.add(segment.text)
+		}
+		for name := range e.options {
+			v.add(name)
+		}
+		for _, spelling := range e.record.spelling {
+			v.add(spelling)
+		}
+	}
+	return v
+}
+
+// terms makes the terms of one input, many with one allocation.
+type terms struct {
+	words vocabulary
+	free  []ast.Term
+}
+
+func (t *terms) of(v ast.Value) *ast.Term {
+	if len(t.free) == 0 {
+		t.free = make([]ast.Term, 24)
+	}
+	term := &t.free[0]
+	t.free = t.free[1:]
+	term.Value = v
+	return term
+}
+
+func (t *terms) object(items ...item) *ast.Term {
+	if len(items) == 0 {
+		return ast.InternedEmptyObject
+	}
+	return t.of(ast.NewObject(items...))
+}
+
+func (t *terms) array(elements ...*ast.Term) *ast.Term {
+	if len(elements) == 0 {
+		return ast.InternedEmptyArray
+	}
+	return t.of(ast.NewArray(elements...))
+}
+
+// text is a string of the request.
+func (t *terms) text(s string) *ast.Term { return t.of(ast.String(s)) }
+
+// word is a string that the policy may know.
+func (t *terms) word(s string) *ast.Term {
+	if known := t.words[s]; known != nil {
+		return known
+	}
+	return t.text(s)
+}
+
+func (t *terms) list(strings []string) *ast.Term {
+	elements := make([]*ast.Term, len(strings))
+	for i, s := range strings {
+		elements[i] = t.word(s)
+	}
+	return t.array(elements...)
+}
+
+// member is the name of a member of the input.
+func member(name string) *ast.Term { return members[name] }
+
+// members are the names of the members of inputs.
+var members = func() vocabulary {
+	v := vocabulary{}
+	v.add("request", "method", "path", "segments", "query", "headers", "sealed", "endpoint", "connector", "id", "params", "odata",
+		"select", "expand", "filter", "orderby", "top", "skip", "count", "search", "malformed", "properties", "functions", "lambdas",
+		"depth", "comparisons", "others", "property", "operator", "descending", "options", "caller", "spiffe_id", "subject", "address", "jwt")
+	return v
+}()
 
 // value builds the input of data.graphveil.decision, as schemas/input.json
 // describes it.
@@ -61,48 +145,49 @@ func (in Input) value(route Route) (ast.Value, error) {
 	if path == nil {
 		return nil, errors.New("the route has a parameter that can be no segment")
 	}
+	t := &terms{words: route.endpoint.words}
 	query := make([]item, len(in.Target.Options))
 	for i, o := range in.Target.Options {
-		query[i] = item{str(o.Name), str(o.Value)}
+		query[i] = item{t.word(o.Name), t.text(o.Value)}
 	}
 	headers := make([]item, 0, len(in.Headers))
 	for name, value := range in.Headers {
 		if !secretHeaders[name] {
-			headers = append(headers, item{str(name), str(value)})
+			headers = append(headers, item{t.word(name), t.text(value)})
 		}
 	}
 	params := make([]item, len(route.Params))
 	for i, p := range route.Params {
-		params[i] = item{str(p.Name), str(p.Value)}
+		params[i] = item{t.word(p.Name), t.text(p.Value)}
 	}
-	caller, err := in.Caller.value()
+	caller, err := in.Caller.term(t)
 	if err != nil {
 		return nil, err
 	}
 	return ast.NewObject(
-		item{ast.InternedTerm("request"), ast.ObjectTerm(
-			item{ast.InternedTerm("method"), str(in.Method)},
-			item{ast.InternedTerm("path"), str(string(path))},
-			item{ast.InternedTerm("segments"), strs(route.segments())},
-			item{ast.InternedTerm("query"), ast.ObjectTerm(query...)},
-			item{ast.InternedTerm("headers"), ast.ObjectTerm(headers...)},
-			item{ast.InternedTerm("sealed"), ast.InternedTerm(in.Sealed)},
+		item{member("request"), t.object(
+			item{member("method"), t.word(in.Method)},
+			item{member("path"), t.text(string(path))},
+			item{member("segments"), t.list(route.segments())},
+			item{member("query"), t.object(query...)},
+			item{member("headers"), t.object(headers...)},
+			item{member("sealed"), ast.InternedTerm(in.Sealed)},
 		)},
-		item{ast.InternedTerm("endpoint"), ast.ObjectTerm(
-			item{ast.InternedTerm("connector"), str(route.Connector)},
-			item{ast.InternedTerm("id"), str(route.Endpoint)},
-			item{ast.InternedTerm("params"), ast.ObjectTerm(params...)},
+		item{member("endpoint"), t.object(
+			item{member("connector"), t.word(route.Connector)},
+			item{member("id"), t.word(route.Endpoint)},
+			item{member("params"), t.object(params...)},
 		)},
-		item{ast.InternedTerm("odata"), odataTerm(in.Target.Options, route.endpoint.record)},
-		item{ast.InternedTerm("caller"), caller},
+		item{member("odata"), t.odata(in.Target.Options, route.endpoint.record)},
+		item{member("caller"), caller},
 	), nil
 }
 
-func (c Caller) value() (*ast.Term, error) {
+func (c Caller) term(t *terms) (*ast.Term, error) {
 	var items []item
-	for _, member := range [...]struct{ name, value string }{{"spiffe_id", c.SPIFFEID}, {"subject", c.Subject}, {"address", c.Address}} {
-		if member.value != "" {
-			items = append(items, item{str(member.name), str(member.value)})
+	for _, given := range [...]struct{ name, value string }{{"spiffe_id", c.SPIFFEID}, {"subject", c.Subject}, {"address", c.Address}} {
+		if given.value != "" {
+			items = append(items, item{member(given.name), t.text(given.value)})
 		}
 	}
 	if c.JWT != nil {
@@ -110,54 +195,54 @@ func (c Caller) value() (*ast.Term, error) {
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, item{str("jwt"), ast.NewTerm(claims)})
+		items = append(items, item{member("jwt"), t.of(claims)})
 	}
-	return ast.ObjectTerm(items...), nil
+	return t.object(items...), nil
 }
 
-// odataTerm parses the system query options. Those that do not parse are listed
-// as malformed.
-func odataTerm(options []odata.Option, r record) *ast.Term {
+// odata parses the system query options. Those that do not parse are listed as
+// malformed.
+func (t *terms) odata(options []odata.Option, r record) *ast.Term {
 	items := make([]item, 0, len(options)+1)
-	malformed := []string{}
+	var malformed []string
 	for _, o := range options {
-		term, err := optionTerm(o, r)
+		term, err := t.option(o, r)
 		switch {
 		case err != nil:
 			malformed = append(malformed, o.Name)
 		case term != nil:
-			items = append(items, item{str(o.Name), term})
+			items = append(items, item{member(o.Name), term})
 		}
 	}
-	return ast.ObjectTerm(append(items, item{ast.InternedTerm("malformed"), strs(malformed)})...)
+	return t.object(append(items, item{member("malformed"), t.list(malformed)})...)
 }
 
-// optionTerm returns nil for an option that has no grammar of its own.
-func optionTerm(o odata.Option, r record) (*ast.Term, error) {
+// option returns nil for an option that has no grammar of its own.
+func (t *terms) option(o odata.Option, r record) (*ast.Term, error) {
 	switch o.Name {
 	case "select":
 		paths, err := odata.ParseSelect(o.Value)
-		return r.terms(paths), err
+		return t.properties(paths, r), err
 	case "expand":
 		items, err := odata.ParseExpand(o.Value)
-		return ast.ArrayTerm(expansions(nil, items, "", r)...), err
+		return t.array(t.expansions(nil, items, "", r)...), err
 	case "filter":
 		f, err := odata.ParseFilter(o.Value)
-		return ast.ObjectTerm(
-			item{str("properties"), r.terms(f.Properties)},
-			item{str("functions"), strs(f.Functions)},
-			item{str("lambdas"), ast.InternedTerm(f.Lambdas)},
-			item{str("depth"), ast.InternedTerm(f.Depth)},
-			item{str("comparisons"), comparisons(f, r)},
-			item{str("others"), r.terms(f.Others)},
+		return t.object(
+			item{member("properties"), t.properties(f.Properties, r)},
+			item{member("functions"), t.list(f.Functions)},
+			item{member("lambdas"), ast.InternedTerm(f.Lambdas)},
+			item{member("depth"), ast.InternedTerm(f.Depth)},
+			item{member("comparisons"), t.comparisons(f, r)},
+			item{member("others"), t.properties(f.Others, r)},
 		), err
 	case "orderby":
 		orders, err := odata.ParseOrderBy(o.Value)
-		terms := make([]*ast.Term, len(orders))
+		list := make([]*ast.Term, len(orders))
 		for i, order := range orders {
-			terms[i] = ast.ObjectTerm(item{str("property"), str(r.spell(order.Property))}, item{str("descending"), ast.InternedTerm(order.Descending)})
+			list[i] = t.object(item{member("property"), t.word(r.spell(order.Property))}, item{member("descending"), ast.InternedTerm(order.Descending)})
 		}
-		return ast.ArrayTerm(terms...), err
+		return t.array(list...), err
 	case "top", "skip":
 		n, err := odata.ParseInteger(o.Value)
 		return ast.InternedTerm(n), err
@@ -166,39 +251,39 @@ func optionTerm(o odata.Option, r record) (*ast.Term, error) {
 		return ast.InternedTerm(b), err
 	case "search":
 		text, err := odata.ParseSearch(o.Value)
-		return str(text), err
+		return t.text(text), err
 	}
 	return nil, nil
 }
 
 // comparisons are those of properties with literals, without the literals.
-func comparisons(f odata.Filter, r record) *ast.Term {
-	terms := make([]*ast.Term, len(f.Comparisons))
+func (t *terms) comparisons(f odata.Filter, r record) *ast.Term {
+	list := make([]*ast.Term, len(f.Comparisons))
 	for i, c := range f.Comparisons {
-		terms[i] = ast.ObjectTerm(item{str("property"), str(r.spell(c.Property))}, item{str("operator"), str(c.Operator)})
+		list[i] = t.object(item{member("property"), t.word(r.spell(c.Property))}, item{member("operator"), t.word(c.Operator)})
 	}
-	return ast.ArrayTerm(terms...)
+	return t.array(list...)
 }
 
-// terms spells property paths as the response does.
-func (r record) terms(paths []string) *ast.Term {
-	terms := make([]*ast.Term, len(paths))
+// properties spells property paths as the response does.
+func (t *terms) properties(paths []string, r record) *ast.Term {
+	list := make([]*ast.Term, len(paths))
 	for i, path := range paths {
-		terms[i] = str(r.spell(path))
+		list[i] = t.word(r.spell(path))
 	}
-	return ast.ArrayTerm(terms...)
+	return t.array(list...)
 }
 
 // expansions flattens nested expansions, each with its path from the outermost.
-func expansions(dst []*ast.Term, list []odata.Expansion, above string, r record) []*ast.Term {
+func (t *terms) expansions(dst []*ast.Term, list []odata.Expansion, above string, r record) []*ast.Term {
 	for _, e := range list {
 		path := strings.TrimPrefix(above+"/"+e.Path, "/")
-		dst = append(dst, ast.ObjectTerm(
-			item{str("path"), str(r.spell(path))},
-			item{str("select"), r.terms(e.Select)},
-			item{str("options"), strs(e.Options)},
+		dst = append(dst, t.object(
+			item{member("path"), t.word(r.spell(path))},
+			item{member("select"), t.properties(e.Select, r)},
+			item{member("options"), t.list(e.Options)},
 		))
-		dst = expansions(dst, e.Expand, path, r)
+		dst = t.expansions(dst, e.Expand, path, r)
 	}
 	return dst
 }

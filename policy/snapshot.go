@@ -125,6 +125,7 @@ func (s *Snapshot) prepare(ctx context.Context, c *compiled) error {
 	if err != nil {
 		return err
 	}
+	s.shareWords()
 	compiler, err := c.compileReach(decisionPath)
 	if err != nil {
 		return err
