@@ -70,8 +70,8 @@ func (s *Snapshot) shareWords() {
 		for name := range e.options {
 			v.add(name)
 		}
-		for _, spelling := range e.record.spelling {
-			v.add(spelling)
+		for _, p := range e.record {
+			v.add(p.spelling)
 		}
 	}
 	return v
