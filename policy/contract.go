@@ -117,13 +117,13 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 		e.info.ErrorPlan, _ = k.plan(k.errorShape, position{c: k.c, rule: errorShapePath})
 	}
 
-	clear, query := set(e.record.paths(inClear)), k.query(e, o.Get(ast.StringTerm("query")), at.key("query"))
+	query := k.query(e, o.Get(ast.StringTerm("query")), at.key("query"))
 	data := map[string]any{
 		"methods": set(e.info.Methods),
 		"params":  index(k.params(e, o.Get(ast.StringTerm("params")), at.key("params"))),
 		"query":   index(query),
 		"headers": index(k.headers(e, o.Get(ast.StringTerm("headers")), at.key("headers"))),
-		"clear":   clear,
+		"clear":   set(e.record.paths(inClear)),
 	}
 	var released map[string]any // by a delta query, see the decision
 	if n := len(e.template); n > 0 && e.template[n-1].kind == function {
@@ -133,7 +133,7 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 			released = leaves
 		}
 	}
-	data["plain"] = plainContract(query, clear, released)
+	data["plain"] = plainContract(query, released)
 	contract, err := ast.InterfaceToValue(data)
 	if err != nil {
 		k.add(at.error("contract_error", err.Error(), ""))

@@ -6,8 +6,7 @@ package policy
 //	options  those whose value is free, or restricted by what is parsed of it
 //	max      the largest number of an option
 //	select   the properties that may be selected; free.select says that all may be
-//	filter   those that a condition may be on; orderby likewise
-func plainContract(query map[string]any, clear, released map[string]any) map[string]any {
+func plainContract(query, released map[string]any) map[string]any {
 	options, largest, free := map[string]any{}, map[string]any{}, map[string]any{}
 	p := map[string]any{"options": options, "max": largest, "free": free}
 	for name, r := range query {
@@ -20,8 +19,6 @@ func plainContract(query map[string]any, clear, released map[string]any) map[str
 		}
 		properties, listed := rule["properties"].(map[string]any)
 		switch {
-		case name == "filter" || name == "orderby":
-			p[name] = both(properties, clear)
 		case name != "select":
 		case listed && released != nil:
 			p[name] = both(properties, released)

@@ -269,4 +269,3 @@ func (r *requests) option(e *endpoint, name string, bad int) string {
 	}
 	return r.one(someValues...)
 }
-

@@ -74,7 +74,9 @@ func (s *Snapshot) shareWords() {
 			v.add(p.spelling)
 		}
 	}
-	return v
+	for _, e := range s.endpoints {
+		e.words = v
+	}
 }
 
 // terms makes the terms of one input, many with one allocation.

@@ -55,12 +55,18 @@ decision := {"allow": true, "reasons": set()} if {
 	}
 	not {
 		some path in input.odata.filter.properties
-		not e.plain.filter[path] == true
+		not {
+			e.query.filter.properties[path] == true
+			e.clear[path] == true
+		}
 		not _compared_with_tokens(path)
 	}
 	not {
 		some order in input.odata.orderby
-		not e.plain.orderby[order.property] == true
+		not {
+			e.query.orderby.properties[order.property] == true
+			e.clear[order.property] == true
+		}
 	}
 	not {
 		some item in input.odata.expand

@@ -31,8 +31,6 @@ endpoint := {
 		"max": {"top": 10, "skip": 100},
 		"free": {},
 		"select": {"id": true},
-		"filter": {"id": true},
-		"orderby": {"id": true},
 	},
 }
 
