@@ -14,12 +14,9 @@ import (
 	"github.com/graphveil/graphveil/bench/result"
 )
 
-// bar is one bar: its parts from the bottom up, and the quartiles of its first
-// figure if it has one part only.
-type bar struct {
-	parts []result.Figure
-	label string // above it
-}
+// bar is one bar: its parts from the bottom up. One of a single part gets the
+// quartiles of its figure as whiskers.
+type bar []result.Figure
 
 // cluster is bars beside each other, one place for each subject.
 type cluster struct {
@@ -54,7 +51,7 @@ func addBars(p *plot.Plot, clusters []cluster, parts []string, legend bool) erro
 			}
 			left := float64(i) - 0.42 + float64(j)*width
 			bottom := 0.0
-			for k, part := range b.parts {
+			for k, part := range b {
 				fill := colour(name)
 				if k > 0 {
 					fill = lighter(fill)
@@ -76,8 +73,8 @@ func addBars(p *plot.Plot, clusters []cluster, parts []string, legend bool) erro
 				}
 			}
 			top := bottom
-			if len(b.parts) == 1 {
-				if low, high := b.parts[0].Spread(); low < high {
+			if len(b) == 1 {
+				if low, high := b[0].Spread(); low < high {
 					spreads = append(spreads, struct{ Low, High float64 }{bottom - low, high - bottom})
 					tops = append(tops, plotter.XY{X: left + width/2, Y: bottom})
 					top = high

@@ -45,7 +45,7 @@ func chunks(r result.Results) ([]Plot, error) {
 	for _, page := range pageLabels {
 		for _, size := range []string{"whole", "16KB", "1KB", "100B"} {
 			if f, ok := r.Find("sanitizer", page.name+"/"+size, "graphveil", "MB/s"); ok {
-				clusters = append(clusters, cluster{page.label + "\n" + spaced(size), map[string]bar{"graphveil": {parts: []result.Figure{f}}}})
+				clusters = append(clusters, cluster{page.label + "\n" + spaced(size), map[string]bar{"graphveil": {f}}})
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func clusterOf(r result.Results, group, situation, unit, label string) cluster {
 	c := cluster{label, map[string]bar{}}
 	for _, f := range r.Figures {
 		if f.Group == group && f.Case == situation && f.Unit == unit {
-			c.bars[f.Subject] = bar{parts: []result.Figure{f}}
+			c.bars[f.Subject] = bar{f}
 		}
 	}
 	return c
@@ -98,9 +98,7 @@ func cpu(r result.Results) ([]Plot, error) {
 			c := cluster{spaced(size), map[string]bar{}}
 			for _, part := range []string{"envoy", "processor"} {
 				for name, b := range clusterOf(r, "cpu", protocol+"/"+size+"/"+upstream+"/max/"+part, "µs/request", "").bars {
-					whole := c.bars[name]
-					whole.parts = append(whole.parts, b.parts...)
-					c.bars[name] = whole
+					c.bars[name] = append(c.bars[name], b...)
 				}
 			}
 			return c

@@ -19,9 +19,9 @@
 //	ladder      {h1,h2}/SIZE/{plain,gzip}/half/{p50,p99}   graphveil noop envoy                            ms
 //	cpu         {h1,h2}/SIZE/{plain,gzip}/{max,half}/{envoy,processor}
 //	                                                   graphveil noop envoy                                µs/request
-//	memory      slow-8x50MB/{processor,envoy-growth}, one-50MB/processor, one-500MB/processor
-//	                                                   graphveil noop                                      MB
-//	stream      slow-page/first-byte                   graphveil                                           records
+//	memory      {slow-8x50MB,one-50MB,one-500MB}/{processor,envoy-growth}, ladder/{envoy,processor}
+//	                                                   graphveil noop envoy                                MB
+//	stream      slow-page/first-byte                   graphveil noop envoy                                records
 //	start       ready, idle                            graphveil                                           ms, MB
 //
 // Of histograms the case is that of the figures without the quantile:
