@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"bench/result":        nil,
 	"bench/load":          nil,
 	"bench/ladder":        {"bench/load", "bench/peers", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "envoy", "extproc/pseudonym", "policy"},
-	"bench/harness":       {"bench/ladder", "bench/micro", "bench/report", "bench/result", "envoy"},
+	"bench/harness":       {"bench/ladder", "bench/micro", "bench/report", "bench/result", "bench/wan", "envoy"},
 	"bench/wan":           {"bench/load", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "envoy", "extproc/pseudonym"},
 	"bench/tenant/entra":  nil,
 	"bench/tenant/graph":  nil,

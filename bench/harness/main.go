@@ -1,5 +1,5 @@
-// Command harness measures Graphveil beside its peers: the parts in one process (bench/micro), and the whole of it through real Envoys
-// (bench/ladder). It prints progress and the verdict on each target, and writes results.json, RESULTS.md and plots. Targets that are missed
+// Command harness measures Graphveil beside its peers: the parts in one process (bench/micro), the whole of it through real Envoys
+// (bench/ladder), and what compression brings over a long line (bench/wan). It prints progress and the verdict on each target, and writes results.json, RESULTS.md and plots. Targets that are missed
 // are no failure of the run; an error, an answer that is refused, or a figure that is missing is.
 //
 // Run it from the root of the repository, after `make envoy build`:
@@ -27,6 +27,7 @@ import (
 	"github.com/graphveil/graphveil/bench/ladder"
 	"github.com/graphveil/graphveil/bench/report"
 	"github.com/graphveil/graphveil/bench/result"
+	"github.com/graphveil/graphveil/bench/wan"
 	"github.com/graphveil/graphveil/envoy"
 )
 
@@ -39,6 +40,9 @@ type options struct {
 	rounds   int
 	duration time.Duration
 }
+
+// parts are what -only takes.
+var parts = append(append([]string{micro}, ladder.Groups...), wan.Group)
 
 func main() {
 	ladder.Main()
@@ -61,7 +65,7 @@ func parse(arguments []string) (options, error) {
 	var only string
 	flags := flag.NewFlagSet("harness", flag.ContinueOnError)
 	flags.BoolVar(&o.quick, "quick", false, "measure the least that touches every part: shows that it runs, not how fast")
-	flags.StringVar(&only, "only", "", "measure these `parts`, separated by commas: "+micro+", "+strings.Join(ladder.Groups, ", ")+", or cases such as ladder/h2/50KB/plain")
+	flags.StringVar(&only, "only", "", "measure these `parts`, separated by commas: "+strings.Join(parts, ", ")+", or cases such as ladder/h2/50KB/plain")
 	flags.StringVar(&o.out, "out", "", "write results to this `folder` (default: bench for a whole run, else nowhere)")
 	flags.StringVar(&o.binary, "binary", "graphveil", "the `program` to measure")
 	flags.IntVar(&o.rounds, "rounds", 0, "how often everything is measured (default 5; 1 with -quick)")
@@ -75,8 +79,8 @@ func parse(arguments []string) (options, error) {
 	if only != "" {
 		o.only = strings.Split(only, ",")
 		for _, name := range o.only {
-			if group, _, _ := strings.Cut(name, "/"); group != micro && !slices.Contains(ladder.Groups, group) {
-				return o, fmt.Errorf("-only %s: want %s, %s, or what follows one of the latter in the names of results", name, micro, strings.Join(ladder.Groups, ", "))
+			if group, _, _ := strings.Cut(name, "/"); !slices.Contains(parts, group) || group == micro && name != micro {
+				return o, fmt.Errorf("-only %s: want one of %s, or what follows one but the first in the names of results", name, strings.Join(parts, ", "))
 			}
 		}
 	}

@@ -23,6 +23,7 @@ func TestFlags(t *testing.T) {
 		"-quick -out x -rounds 2":           {2, 300 * time.Millisecond, "x", "start,memory,stream,ladder", true},
 		"-only micro":                       {5, time.Second, "", "", true},
 		"-only ladder/h2/1KB,start":         {5, time.Second, "", "ladder/h2/1KB,start", false},
+		"-only wan/loopback,start":          {5, time.Second, "", "start", false},
 		"-only micro,memory -duration 50ms": {5, 50 * time.Millisecond, "", "memory", true},
 	} {
 		o, err := parse(strings.Fields(arguments))

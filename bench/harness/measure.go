@@ -11,6 +11,7 @@ import (
 	"github.com/graphveil/graphveil/bench/ladder"
 	microbench "github.com/graphveil/graphveil/bench/micro"
 	"github.com/graphveil/graphveil/bench/result"
+	"github.com/graphveil/graphveil/bench/wan"
 )
 
 // micro is what -only calls all that needs no Envoy.
@@ -45,21 +46,46 @@ func measure(ctx context.Context, o options, r *result.Results, progress io.Writ
 		}
 		r.Figures, r.Histograms = append(r.Figures, figures...), append(r.Histograms, histograms...)
 	}
+	if inWAN := o.of(wan.Group); len(o.only) == 0 || inWAN != nil {
+		figures, err := wan.Run(ctx, wan.Options{
+			Binary: o.binary, Rounds: o.rounds, Duration: o.duration / 2, Quick: o.quick, Only: inWAN,
+			Progress: func(what string, left time.Duration) {
+				tell("%s (about %v left)", what, max(0, left).Round(time.Second))
+			},
+		})
+		if err != nil {
+			return err
+		}
+		r.Figures = append(r.Figures, figures...)
+	}
 	if len(o.only) > 0 {
 		return nil
 	}
 	return complete(*r)
 }
 
-// split says what of -only is the ladder's, and whether something is not.
+// of is what of -only is a group's.
+func (o options) of(group string) (names []string) {
+	for _, name := range o.only {
+		if first, _, _ := strings.Cut(name, "/"); first == group {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// split says what of -only is the ladder's, and whether something is micro's.
 func (o options) split() (inLadder []string, inMicro bool) {
 	if len(o.only) == 0 {
 		return ladder.Groups, true
 	}
 	for _, name := range o.only {
-		if name == micro {
+		group, _, _ := strings.Cut(name, "/")
+		switch group {
+		case micro:
 			inMicro = true
-		} else {
+		case wan.Group:
+		default:
 			inLadder = append(inLadder, name)
 		}
 	}

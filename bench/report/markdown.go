@@ -24,6 +24,7 @@ var groups = []struct {
 	{"memory", "Memory", "Peaks of resident memory.", false},
 	{"stream", "Streaming", "", false},
 	{"start", "Start", "", false},
+	{"wan", "Gzip from Graph", "Two sidecars, one of which asks Graph for gzip, at the end of a line of that bandwidth and round trip: the median with one request in flight, requests a second and the processor's CPU with 16.", false},
 	{TargetGroup, "Target", "Latency counts from when a request was due, where there was a rate; status 0 is no whole answer.", false},
 }
 

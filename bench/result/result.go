@@ -23,6 +23,7 @@
 //	                                                   graphveil noop envoy                                MB
 //	stream      slow-page/first-byte                   graphveil noop envoy                                records
 //	start       ready, idle                            graphveil                                           ms, MB
+//	wan         LINE/{50KB,400KB}/{latency,max,cpu,bytes}   gzip plain                                     ms, req/s, µs/request, KB
 //
 // Of histograms the case is that of the figures without the quantile:
 // ladder, {h1,h2}/SIZE/{plain,gzip}/half, in ms. 1 MB is 1,000,000 bytes, of
