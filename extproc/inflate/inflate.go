@@ -59,7 +59,7 @@ var (
 	errClosed = errors.New("inflating the body: not started, or closed")
 )
 
-// Inflater inflates one body after the other. It takes about 80 KB. It is not safe for
+// Inflater inflates one body after the other. It takes about 90 KB. It is not safe for
 // concurrent use.
 type Inflater struct {
 	chunk []byte // what has been pushed and not been read
