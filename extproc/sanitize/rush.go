@@ -1,7 +1,7 @@
 package sanitize
 
 import (
-	"bytes"
+	"encoding/binary"
 
 	"github.com/graphveil/graphveil/policy/plan"
 )
@@ -81,13 +81,12 @@ value:
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		i, err = r.beginNumber(b, i)
 	case 't', 'f', 'n':
-		word := literalOf(b[i])
-		end = i + len(word)
-		if end <= len(b) && string(b[i:end]) == word && (word == "null" && r.simpleNull(n, i, end) || word != "null" && r.simple(n, i, end)) {
+		end = literalEnd(b, i)
+		if end > 0 && (b[i] == 'n' && r.simpleNull(n, i, end) || b[i] != 'n' && r.simple(n, i, end)) {
 			i = end
 			goto after
 		}
-		i, err = r.beginLiteral(b, i, word)
+		i, err = r.beginLiteral(b, i, literalOf(b[i]))
 	case ' ', '\t', '\r', '\n':
 		return i, nil
 	default:
@@ -134,18 +133,18 @@ func (r *Rewriter) simple(n *plan.Node, from, to int) bool {
 		return false
 	case n == nil:
 		return !r.hold.hit
-	case n.Digest != nil:
+	case n.Op > plan.Keep || n.Digest != nil:
 		return false
 	case n.Op == plan.Drop:
 		r.counts.at(n).Dropped++
 		return true
-	case n.Op == plan.Keep && !r.psoxy:
-		r.kept(n)
-		r.prefix()
-		r.out.span(from, to)
-		return true
+	case r.psoxy:
+		return false
 	}
-	return false
+	r.kept(n)
+	r.prefix()
+	r.out.span(from, to)
+	return true
 }
 
 // simpleNull does the same with null, where the plan is to let it pass.
@@ -178,6 +177,23 @@ func (r *Rewriter) plainToken(n *plan.Node, text []byte) bool {
 	return true
 }
 
+// literalEnd returns the index behind the literal that begins at b[i], or 0 if there
+// is none, or if it is too near to the end of b to tell at once.
+func literalEnd(b []byte, i int) int {
+	if len(b)-i < 5 {
+		return 0
+	}
+	switch binary.LittleEndian.Uint32(b[i:]) {
+	case 't' | 'r'<<8 | 'u'<<16 | 'e'<<24, 'n' | 'u'<<8 | 'l'<<16 | 'l'<<24:
+		return i + 4
+	case 'f' | 'a'<<8 | 'l'<<16 | 's'<<24:
+		if b[i+4] == 'e' {
+			return i + 5
+		}
+	}
+	return 0
+}
+
 // literalOf returns the literal that begins with a byte.
 func literalOf(c byte) string {
 	switch c {
@@ -198,22 +214,25 @@ func (f *frame) expected(b []byte, i int) int {
 	}
 	k := f.layout.entries[f.last].next
 	spelled := f.layout.entries[k].spelled
-	if end := i + len(spelled); k > 0 && end < len(b) && same(b[i:end], spelled) {
+	n := len(spelled)
+	if k == 0 || i+n >= len(b) {
+		return 0
+	}
+	b = b[i : i+n]
+	if n < 8 {
+		if string(b) != string(spelled) {
+			return 0
+		}
 		return int(k)
 	}
-	return 0
-}
-
-// same reports whether two texts of one length are equal.
-func same(a, b []byte) bool {
-	n := len(a)
-	if n < 8 {
-		return bytes.Equal(a, b)
+	// The last word overlaps the one before.
+	if word(b, n-8) != word(spelled, n-8) {
+		return 0
 	}
-	for i := 0; i < n-8; i += 8 {
-		if word(a, i) != word(b, i) {
-			return false
+	for at := 0; at < n-8; at += 8 {
+		if word(b, at) != word(spelled, at) {
+			return 0
 		}
 	}
-	return word(a, n-8) == word(b, n-8)
+	return int(k)
 }
