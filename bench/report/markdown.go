@@ -13,19 +13,19 @@ import (
 // that are not among them follow by name.
 var groups = []struct {
 	name, title, intro string
-	peer               bool // show the ratio of Graphveil to each other subject
+	own                string // the subject of which the ratio to each other one is shown; empty: none
 }{
-	{"sanitizer", "Sanitizer", "One page of the synthetic tenant, rewritten by the shipped plan with pseudonyms, beside readers of the same bytes in the same process.", true},
-	{"pseudonyms", "Pseudonyms", "One value each.", false},
-	{"decision", "Decision", "From the target of a request to the decision: route and Rego.", false},
-	{"exchange", "Exchange over gRPC in memory", "All messages of one request, without Envoy, beside a stock grpc-go processor that changes nothing.", true},
-	{"ladder", "Through Envoy", "Envoy alone, with a stock grpc-go processor that changes nothing, and with Graphveil.", true},
-	{"cpu", "CPU of a request", "Of Envoy and of the processor, apart.", true},
-	{"memory", "Memory", "Peaks of resident memory.", false},
-	{"stream", "Streaming", "", false},
-	{"start", "Start", "", false},
-	{"wan", "Gzip from Graph", "Two sidecars, one of which asks Graph for gzip, at the end of a line of that bandwidth and round trip: the median with one request in flight, requests a second and the processor's CPU with 16.", false},
-	{TargetGroup, "Target", "Latency counts from when a request was due, where there was a rate; status 0 is no whole answer.", false},
+	{"sanitizer", "Sanitizer", "One page of the synthetic tenant, rewritten by the shipped plan with pseudonyms, beside readers of the same bytes in the same process.", "graphveil"},
+	{"pseudonyms", "Pseudonyms", "One value each.", ""},
+	{"decision", "Decision", "From the target of a request to the decision: route and Rego.", ""},
+	{"exchange", "Exchange over gRPC in memory", "All messages of one request, without Envoy, beside a stock grpc-go processor that changes nothing.", "graphveil"},
+	{"ladder", "Through Envoy", "Envoy alone, with a stock grpc-go processor that changes nothing, and with Graphveil.", "graphveil"},
+	{"cpu", "CPU of a request", "Of Envoy and of the processor, apart.", "graphveil"},
+	{"memory", "Memory", "Peaks of resident memory.", ""},
+	{"stream", "Streaming", "", ""},
+	{"start", "Start", "", ""},
+	{"wan", "Gzip from Graph", "Two sidecars, one of which asks Graph for gzip, at the end of a line of that bandwidth and round trip: the median with one request in flight, requests a second and the processor's CPU with 16.", "gzip"},
+	{TargetGroup, "Target", "Latency counts from when a request was due, where there was a rate; status 0 is no whole answer.", ""},
 }
 
 // Markdown is the page. It shows plots by relative links.
@@ -109,10 +109,10 @@ func groupNames(r result.Results) []string {
 }
 
 func writeGroup(b *bytes.Buffer, r result.Results, name string, plots []Plot) {
-	title, intro, peer := name, "", false
+	title, intro, own := name, "", ""
 	for _, g := range groups {
 		if g.name == name {
-			title, intro, peer = g.title, g.intro, g.peer
+			title, intro, own = g.title, g.intro, g.own
 		}
 	}
 	fmt.Fprintf(b, "\n## %s\n", title)
@@ -136,15 +136,15 @@ func writeGroup(b *bytes.Buffer, r result.Results, name string, plots []Plot) {
 		}
 	}
 	for _, unit := range units {
-		writeTable(b, r, name, unit, peer)
+		writeTable(b, r, name, unit, own)
 	}
 	writePercentiles(b, r, name)
 	writeCommands(b, figures)
 }
 
 // writeTable writes the figures of one unit: a line for each case, a column for
-// each subject.
-func writeTable(b *bytes.Buffer, r result.Results, group, unit string, peer bool) {
+// each subject, and with each the ratio of own to it.
+func writeTable(b *bytes.Buffer, r result.Results, group, unit, own string) {
 	var cases, columns []string
 	better := ""
 	for _, f := range r.Figures {
@@ -160,13 +160,13 @@ func writeTable(b *bytes.Buffer, r result.Results, group, unit string, peer bool
 		}
 	}
 	slices.SortStableFunc(columns, bySubject)
-	peer = peer && len(columns) > 1 && slices.Contains(columns, "graphveil") && unit != "allocs/op"
+	ratios := own != "" && len(columns) > 1 && unit != "allocs/op"
 	fmt.Fprintf(b, "\nIn %s", unit)
 	if better != "" {
 		fmt.Fprintf(b, ", %s is better", better)
 	}
-	if peer {
-		b.WriteString("; × is Graphveil over what stands there")
+	if ratios {
+		fmt.Fprintf(b, "; × is %s over what stands there", label(own))
 	}
 	b.WriteString(".\n\n| |")
 	for _, column := range columns {
@@ -175,7 +175,7 @@ func writeTable(b *bytes.Buffer, r result.Results, group, unit string, peer bool
 	b.WriteString("\n|---|" + strings.Repeat("---:|", len(columns)) + "\n")
 	for _, situation := range cases {
 		fmt.Fprintf(b, "| %s |", caseLabel(situation))
-		own, measured := r.Find(group, situation, "graphveil", unit)
+		mine, measured := r.Find(group, situation, own, unit)
 		for _, column := range columns {
 			f, ok := r.Find(group, situation, column, unit)
 			if !ok {
@@ -183,8 +183,8 @@ func writeTable(b *bytes.Buffer, r result.Results, group, unit string, peer bool
 				continue
 			}
 			b.WriteString(" " + withSpread(f))
-			if peer && measured && column != "graphveil" {
-				if ratio, err := own.Ratio(f); err == nil {
+			if ratios && measured && column != own {
+				if ratio, err := mine.Ratio(f); err == nil {
 					fmt.Fprintf(b, ", %s ×", result.Number(ratio.Median()))
 				}
 			}
