@@ -67,6 +67,9 @@ func Run(ctx context.Context, o Options) (_ []result.Figure, _ []result.Histogra
 	for _, p := range steps {
 		left += p.takes
 	}
+	if runtime.GOOS != "linux" && o.Progress != nil {
+		o.Progress("memory and processor time of processes are left out: they are read from Linux's /proc", left)
+	}
 	for _, p := range steps {
 		began := time.Now()
 		r.progress = func(format string, args ...any) {

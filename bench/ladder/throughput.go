@@ -21,7 +21,8 @@ type situation struct {
 
 func (s situation) name() string { return s.protocol + "/" + s.page.String() }
 
-// situations are those of the issue. What comes compressed from Graph is between Envoy and the processor, whatever the caller speaks.
+// situations are those of the issue. What comes compressed from Graph is between Envoy and the processor, whatever the caller speaks; the
+// other two subjects pass it on as it is, and so do less than Graphveil there.
 var situations = []situation{
 	{"h2", pageName{small, "plain"}, true},
 	{"h2", pageName{medium, "plain"}, true},
@@ -35,9 +36,6 @@ var situations = []situation{
 	{"h1", pageName{large, "plain"}, false},
 	{"h1", pageName{huge, "plain"}, false},
 }
-
-// inflates says whether Graphveil takes compressed answers of Graph.
-const inflates = true
 
 const (
 	warmUp = 200 * time.Millisecond
@@ -71,16 +69,12 @@ func (r *run) halfDuration() time.Duration { return 2 * r.Duration }
 
 // ladder measures one situation: first what each subject can do, then all of them at half of what the no-op processor can.
 func (r *run) ladder(ctx context.Context, s situation, t *table) error {
-	measured := subjects
-	if s.page.encoding == "gzip" && !inflates {
-		measured = []string{noop, alone}
-	}
 	if err := r.openLadder(ctx); err != nil {
 		return err
 	}
 	page := r.site.page(s.page)
 	loads := map[string]load.Config{}
-	for _, subject := range measured {
+	for _, subject := range subjects {
 		lengths, err := r.site.check(ctx, r.rungs[subject], page)
 		if err != nil {
 			return err
@@ -88,7 +82,7 @@ func (r *run) ladder(ctx context.Context, s situation, t *table) error {
 		loads[subject] = r.load(s, page, r.rungs[subject], lengths)
 	}
 	for round := range r.Rounds {
-		for _, subject := range rotated(measured, round) {
+		for _, subject := range rotated(subjects, round) {
 			r.progress("%s, round %d of %d: %s", s.name(), round+1, r.Rounds, subject)
 			report, err := r.apply(ctx, t, s.name()+"/max", subject, load.Max, loads[subject])
 			if err != nil {
@@ -101,18 +95,18 @@ func (r *run) ladder(ctx context.Context, s situation, t *table) error {
 		}
 	}
 	if s.half {
-		return r.half(ctx, s, t, measured, loads)
+		return r.half(ctx, s, t, loads)
 	}
 	return nil
 }
 
 // half is the fixed rate.
-func (r *run) half(ctx context.Context, s situation, t *table, measured []string, loads map[string]load.Config) error {
+func (r *run) half(ctx context.Context, s situation, t *table, loads map[string]load.Config) error {
 	situation := s.name() + "/half"
 	rate := t.find("ladder", s.name()+"/max", noop, "req/s").Median() / 2
 	latencies := map[string]*hdrhistogram.Histogram{}
 	for round := range r.Rounds {
-		for _, subject := range rotated(measured, round) {
+		for _, subject := range rotated(subjects, round) {
 			r.progress("%s at %.0f a second, round %d of %d: %s", s.name(), rate, round+1, r.Rounds, subject)
 			c := loads[subject]
 			c.Rate, c.Duration, c.Workers = rate, r.halfDuration(), 0
@@ -130,7 +124,7 @@ func (r *run) half(ctx context.Context, s situation, t *table, measured []string
 			}
 		}
 	}
-	for _, subject := range measured {
+	for _, subject := range subjects {
 		r.histograms = append(r.histograms, result.Histogram{
 			Group: "ladder", Case: situation, Subject: subject, Unit: "ms", Points: result.Points(latencies[subject], 1e6), Command: t.command,
 		})
