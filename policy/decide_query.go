@@ -43,7 +43,7 @@ func newQuery(ctx context.Context, expression string, compiler *ast.Compiler, da
 	if body, err = compiler.QueryCompiler().Compile(body); err != nil {
 		return nil, fmt.Errorf("compiling the query: %w", err)
 	}
-	store := inmem.NewFromASTObject(data)
+	store := emptyStore{inmem.NewFromASTObject(data)}
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening the data of the policy: %w", err)
@@ -129,3 +129,13 @@ func (d documents) Get(ref ast.Ref) ast.Value {
 
 // Put has nothing to keep.
 func (documents) Put(ast.Ref, ast.Value) {}
+
+// emptyStore is asked for what documents does not have, which is nowhere.
+type emptyStore struct{ storage.Store }
+
+var errNoDocument = &storage.Error{Code: storage.NotFoundErr, Message: "no such document"}
+
+// Read finds nothing.
+func (emptyStore) Read(context.Context, storage.Transaction, storage.Path) (any, error) {
+	return nil, errNoDocument
+}

@@ -139,11 +139,11 @@ func fieldOf(n *plan.Node, name string) *plan.Field {
 // spell gives a property path the spelling of the shape. A path that the shape
 // does not have comes in lower case.
 func (r record) spell(path string) string {
-	lower := foldASCII(path)
-	if known, ok := r[lower]; ok {
+	var folded [128]byte
+	if known, ok := r[string(appendFolded(folded[:0], path))]; ok {
 		return known.spelling
 	}
-	return lower
+	return foldASCII(path)
 }
 
 // paths lists the spellings of those of which something holds, sorted.

@@ -148,7 +148,8 @@ func (r *router) find(n *routeNode, segments []odata.Segment) *routeNode {
 	}
 	s, rest := segments[0], segments[1:]
 	if !s.Call {
-		if next := n.literals[foldASCII(s.Value)]; next != nil {
+		var folded [64]byte
+		if next := n.literals[string(appendFolded(folded[:0], s.Value))]; next != nil {
 			if found := r.find(next, rest); found != nil {
 				return found
 			}

@@ -190,3 +190,16 @@ func foldASCII(s string) string {
 	}
 	return s
 }
+
+// appendFolded appends s in lower case, as foldASCII makes it: for looking it up
+// without an allocation.
+func appendFolded(dst []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}

@@ -76,6 +76,7 @@ decision := {"allow": true, "reasons": set()} if {
 		some name, rule in e.headers
 		value := input.request.headers[name]
 		not rule.values[value] == true
+		not regex.match(rule.pattern, value)
 		not _header_allowed(rule, value)
 	}
 	not {
