@@ -31,8 +31,9 @@ import (
 // How far a body may inflate: to Free bytes, and beyond that to Ratio times what
 // has come.
 //
-// Pages of the API inflate to 5 to 20 times their length. A single mail may do
-// so much more: of blanks, deflate makes a thousandth. Whoever can send somebody a
+// Pages of the synthetic tenant inflate to 2 to 8 times their length, a page of one
+// property that is always the same to 64 times. A single mail may do so much more:
+// of blanks, deflate makes a thousandth. Whoever can send somebody a
 // mail must not be able to make the mailbox unreadable, so the ratio begins to
 // count where one mail ends: Exchange Online takes mails of 35 MB by default.
 // It bounds time, not memory: 64 MiB take a tenth of a second.
