@@ -36,7 +36,8 @@ type Record struct {
 	Reasons []string
 	// Status is what the client got, UpstreamStatus what the upstream sent.
 	Status, UpstreamStatus int
-	// BytesIn and BytesOut count the response body before and after.
+	// BytesIn and BytesOut count the response body as it came, compressed if it was,
+	// and as it left.
 	BytesIn, BytesOut int64
 	// Fields counts what happened to members, by JSON Pointer with * for any
 	// array index.
