@@ -5,9 +5,9 @@ import (
 	"hash/maphash"
 )
 
-// names remembers the member names of the open objects that no plan knows, to
-// find duplicates. Names that the plan knows are remembered by a bit each
-// (frame.seen) and never come here.
+// names remembers the member names of the open objects that no plan knows and that
+// are in no layout, to find duplicates. The others are remembered by a bit each
+// (frame.seen, frame.had) and never come here.
 //
 // It is a hash table with chains that is also a stack: the names of an object
 // lie above those of the objects around it, and go with it.

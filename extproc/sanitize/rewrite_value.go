@@ -24,7 +24,10 @@ func (r *Rewriter) nameDone(raw []byte, escaped bool) error {
 		r.seePlus(f, name)
 	}
 	if f.layout != nil {
-		k := f.layout.find(int(f.last), name)
+		k := int(f.layout.entries[f.last].next)
+		if !f.layout.has(k, name) {
+			k = f.layout.find(int(f.last), name)
+		}
 		if k == 0 && !escaped && !plus && !f.spilled {
 			k = r.layouts.learn(f, name)
 		}
@@ -133,15 +136,15 @@ func (r *Rewriter) prefix() {
 	if written {
 		r.out.mark(',', r.comma)
 	}
-	if !f.object {
-		return
-	}
-	if r.nameFrom >= 0 {
+	switch {
+	case !f.object:
+	case r.nameFrom >= 0:
 		r.out.span(r.nameFrom, r.nameTo)
-	} else {
+		r.out.mark(':', r.colon)
+	default:
 		r.out.bytes(r.name)
+		r.out.mark(':', r.colon)
 	}
-	r.out.mark(':', r.colon)
 }
 
 // drop counts a value that is not output, and whose first byte is at an offset:

@@ -18,7 +18,7 @@ func (r *Rewriter) walk(chunk []byte) error {
 }
 
 // follow follows the grammar from b[i] until the end of b, or until something
-// begins to be held or is decided.
+// begins to be held or is decided. Between white space rush does.
 func (r *Rewriter) follow(b []byte, i int) (int, error) {
 	err := error(nil)
 	for err == nil && i < len(b) {
