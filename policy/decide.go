@@ -96,7 +96,7 @@ func readDecision(v ast.Value) (allow bool, reasons []string, ok bool) {
 	if !isObject || object.Len() != 2 {
 		return false, nil, false
 	}
-	allowTerm, reasonsTerm := object.Get(ast.InternedTerm("allow")), object.Get(ast.InternedTerm("reasons"))
+	allowTerm, reasonsTerm := object.Get(member("allow")), object.Get(member("reasons"))
 	if allowTerm == nil || reasonsTerm == nil {
 		return false, nil, false
 	}

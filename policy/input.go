@@ -128,15 +128,15 @@ func (t *terms) list(strings []string) *ast.Term {
 	return t.array(elements...)
 }
 
-// member is the name of a member of the input.
+// member is the name of a member of the input or of the decision.
 func member(name string) *ast.Term { return members[name] }
 
-// members are the names of the members of inputs.
+// members are the names of all of them.
 var members = func() vocabulary {
 	v := vocabulary{}
 	v.add("request", "method", "path", "segments", "query", "headers", "sealed", "endpoint", "connector", "id", "params", "odata",
 		"select", "expand", "filter", "orderby", "top", "skip", "count", "search", "malformed", "properties", "functions", "lambdas",
-		"depth", "comparisons", "others", "property", "operator", "descending", "options", "caller", "spiffe_id", "subject", "address", "jwt")
+		"depth", "comparisons", "others", "property", "operator", "descending", "options", "caller", "spiffe_id", "subject", "address", "jwt", "allow", "reasons")
 	return v
 }()
 
