@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/graphveil/graphveil/bench/load"
 	"github.com/graphveil/graphveil/bench/result"
+	"github.com/graphveil/graphveil/envoy"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
 )
 
@@ -166,5 +168,53 @@ func TestRotation(t *testing.T) {
 	}
 	if got != "abc bca cab abc " {
 		t.Error(got)
+	}
+}
+
+// A subject that refuses, or whose processor has gone, is not measured.
+func TestFailuresEndTheRun(t *testing.T) {
+	binary, err := envoy.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newSite(t.Context(), binary, "", []pageName{smallPage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	up, err := s.startRung(t.Context(), noop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.stop()
+	page := s.page(smallPage)
+	lengths, err := s.check(t.Context(), up, page)
+	if err != nil || len(lengths) != users {
+		t.Fatalf("%d answers, %v", len(lengths), err)
+	}
+	r := &run{Options: Options{Rounds: 1, Duration: 50 * time.Millisecond}, site: s}
+	r.rungs = map[string]*rung{noop: up}
+	situation := situation{"h2", smallPage, false}
+	measure := func(lengths map[string]int64) error {
+		_, err := r.apply(t.Context(), &table{}, "case", noop, load.Max, r.load(situation, page, up, lengths))
+		return err
+	}
+	if err := measure(lengths); err != nil {
+		t.Error(err)
+	}
+	for url := range lengths {
+		lengths[url]++
+	}
+	if err := measure(lengths); err == nil || !strings.Contains(err.Error(), "not the length expected") {
+		t.Errorf("bodies of another length: %v", err)
+	}
+	if err := up.processor.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := measure(lengths); err == nil || !strings.Contains(err.Error(), "noop has ended") {
+		t.Errorf("no processor: %v", err)
+	}
+	if _, err := s.check(t.Context(), up, page); err == nil {
+		t.Error("no processor, and the check passed")
 	}
 }
