@@ -69,7 +69,7 @@ func parse(arguments []string) (options, error) {
 	flags.StringVar(&o.out, "out", "", "write results to this `folder` (default: bench for a whole run, else nowhere)")
 	flags.StringVar(&o.binary, "binary", "graphveil", "the `program` to measure")
 	flags.IntVar(&o.rounds, "rounds", 0, "how often everything is measured (default 5; 1 with -quick)")
-	flags.DurationVar(&o.duration, "duration", 0, "how long one subject is loaded in a round (default 1s; 300ms with -quick)")
+	flags.DurationVar(&o.duration, "duration", 0, "how long one subject is loaded in a round (default 800ms; 300ms with -quick)")
 	if err := flags.Parse(arguments); err != nil {
 		return o, err
 	}
@@ -84,7 +84,7 @@ func parse(arguments []string) (options, error) {
 			}
 		}
 	}
-	rounds, duration := 5, time.Second
+	rounds, duration := 5, 800*time.Millisecond
 	if o.quick {
 		rounds, duration = 1, 300*time.Millisecond
 	}

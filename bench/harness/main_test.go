@@ -18,12 +18,12 @@ func TestFlags(t *testing.T) {
 		inLadder string
 		inMicro  bool
 	}{
-		"":                                  {5, time.Second, "bench", "start,memory,stream,ladder", true},
+		"":                                  {5, 800 * time.Millisecond, "bench", "start,memory,stream,ladder", true},
 		"-quick":                            {1, 300 * time.Millisecond, "", "start,memory,stream,ladder", true},
 		"-quick -out x -rounds 2":           {2, 300 * time.Millisecond, "x", "start,memory,stream,ladder", true},
-		"-only micro":                       {5, time.Second, "", "", true},
-		"-only ladder/h2/1KB,start":         {5, time.Second, "", "ladder/h2/1KB,start", false},
-		"-only wan/loopback,start":          {5, time.Second, "", "start", false},
+		"-only micro":                       {5, 800 * time.Millisecond, "", "", true},
+		"-only ladder/h2/1KB,start":         {5, 800 * time.Millisecond, "", "ladder/h2/1KB,start", false},
+		"-only wan/loopback,start":          {5, 800 * time.Millisecond, "", "start", false},
 		"-only micro,memory -duration 50ms": {5, 50 * time.Millisecond, "", "memory", true},
 	} {
 		o, err := parse(strings.Fields(arguments))

@@ -36,7 +36,7 @@ func (r *run) memorySteps() []step {
 	if r.Quick {
 		cases = cases[1:2]
 	}
-	rounds := min(r.Rounds, 3)
+	rounds := min(r.Rounds, 2)
 	var steps []step
 	for _, c := range cases {
 		takes := time.Duration(2*rounds) * (c.takes + 2*time.Second)
