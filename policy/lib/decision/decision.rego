@@ -34,6 +34,11 @@ decision := {"allow": true, "reasons": set()} if {
 			is_string(input.endpoint.params[name])
 		}
 		not rule.values[lower(input.endpoint.params[name])] == true
+		not {
+			value := input.endpoint.params[name]
+			regex.match(rule.pattern, value)
+			_is_id(value)
+		}
 		not _parameter_allowed(rule, name)
 	}
 	not {
@@ -70,6 +75,10 @@ decision := {"allow": true, "reasons": set()} if {
 	}
 	not {
 		some item in input.odata.expand
+		not {
+			e.query.expand.properties[item.path] == true
+			item.options == []
+		}
 		not _expansion_allowed(item)
 	}
 	not {
