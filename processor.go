@@ -52,7 +52,7 @@ type processor struct {
 // startProcessor starts listening once the policy is in force; ready comes later.
 // The processor runs until drain, not until ctx ends.
 func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (_ *processor, err error) {
-	defer debug.SetGCPercent(debug.SetGCPercent(startGC))
+	defer collectForServing(debug.SetGCPercent(startGC))
 	tokens, err := auth.New(config.Tokens, log)
 	if err != nil {
 		return nil, err

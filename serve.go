@@ -23,6 +23,9 @@ are still served until Envoy closes its connections, for Envoy may be draining
 too, but for no longer than half of processor.drain_timeout; the rest of it is
 for exchanges in flight. A second signal ends at once.
 
+Memory is collected when garbage is twice of what is in use. GOGC and GOMEMLIMIT
+in the environment change that, as for every Go program.
+
 The Envoy side of the configuration comes from 'graphveil envoy config'.
 'graphveil run' starts both.`,
 		Example: `  graphveil serve --config /etc/graphveil/graphveil.yaml`,

@@ -231,6 +231,19 @@ func TestBuffersOfBrokenExchanges(t *testing.T) {
 	pool.report(t)
 }
 
+// TestLongOutput: what a piece of the body becomes may be longer than Envoy takes at
+// once. It is cut, nothing is lost, and the end is said once.
+func TestLongOutput(t *testing.T) {
+	w := newWorld(t)
+	w.upstream.body = `{"value":[` + strings.Repeat(`{"id":"a"},`, 20_000) + `{}]}`
+	whole := w.get(t, "/v1.0/things")
+	w.upstream.chunk = 1000
+	pieces := w.get(t, "/v1.0/things")
+	if whole.Status != 200 || whole.Cut || len(whole.Body) < 4*len(w.upstream.body) || !bytes.Equal(whole.Body, pieces.Body) {
+		t.Errorf("status %d, cut %v, %d bytes in one go, %d in pieces", whole.Status, whole.Cut, len(whole.Body), len(pieces.Body))
+	}
+}
+
 // TestBackpressure: what waits for a client that does not read is bounded: Send
 // blocks, so the body is not received, so Envoy stops reading the upstream.
 func TestBackpressure(t *testing.T) {

@@ -304,20 +304,24 @@ func (s *stream) sendBody(out []byte, end bool) error {
 	if err := s.release(); err != nil {
 		return err
 	}
-	for len(out) > wire.BodyRoom+wire.MaxChunk {
-		// Few values are that long that this happens, so the rest may be copied.
-		var next wire.Reply
-		next.Start(s.server.buffers, len(out)-wire.MaxChunk)
-		rest := append(next.Body(), out[wire.BodyRoom+wire.MaxChunk:]...)
-		s.reply.SetBody(out[:wire.BodyRoom+wire.MaxChunk], false)
-		err := s.send(&s.reply)
-		s.reply, out = next, rest
-		if err != nil {
+	rest := out[wire.BodyRoom:]
+	if len(rest) <= wire.MaxChunk {
+		s.reply.SetBody(out, end)
+		return s.send(&s.reply)
+	}
+	// What waited to be decided may be that long. It happens seldom enough to copy.
+	whole := s.reply
+	s.reply = wire.Reply{}
+	defer whole.Free()
+	for {
+		n := min(len(rest), wire.MaxChunk)
+		chunk := append(s.body(wire.BodyRoom+n), rest[:n]...)
+		rest = rest[n:]
+		s.reply.SetBody(chunk, end && len(rest) == 0)
+		if err := s.send(&s.reply); err != nil || len(rest) == 0 {
 			return err
 		}
 	}
-	s.reply.SetBody(out, end)
-	return s.send(&s.reply)
 }
 
 // refuse answers the client in our own words as long as no response byte has
