@@ -82,7 +82,7 @@ func TestAllocations(t *testing.T) {
 	if perChunk > 1.5 {
 		t.Errorf("%.2f allocations per chunk, beside gRPC's", perChunk)
 	}
-	if ours-bare > 400 {
+	if ours-bare > 250 {
 		t.Errorf("%.0f allocations per exchange, beside gRPC's", ours-bare)
 	}
 }
