@@ -1,5 +1,7 @@
 package policy
 
+import "github.com/open-policy-agent/opa/v1/ast"
+
 // plainContract is what an endpoint takes as it comes, in the form in which the decision
 // sees it in one pass. It says nothing that the rest of the contract does not say.
 //
@@ -58,4 +60,32 @@ func index(rules map[string]any) map[string]any {
 		}
 	}
 	return rules
+}
+
+// shareContracts keeps what the contracts of endpoints have in common once.
+func (s *Snapshot) shareContracts() {
+	shared := sharing{}
+	for _, e := range s.endpoints {
+		e.contract = shared.term(ast.NewTerm(e.contract)).Value
+	}
+}
+
+// sharing keeps one of equal terms. Contracts have much in common, and what many
+// endpoints share is in the processor's cache.
+type sharing map[int][]*ast.Term
+
+func (s sharing) term(t *ast.Term) *ast.Term {
+	if object, ok := t.Value.(ast.Object); ok {
+		items := make([]item, 0, object.Len())
+		object.Foreach(func(name, value *ast.Term) { items = append(items, item{s.term(name), s.term(value)}) })
+		t = ast.ObjectTerm(items...)
+	}
+	hash := t.Hash()
+	for _, known := range s[hash] {
+		if known.Equal(t) {
+			return known
+		}
+	}
+	s[hash] = append(s[hash], t)
+	return t
 }

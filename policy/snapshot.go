@@ -121,11 +121,12 @@ var decisionPath = []string{"graphveil", "decision"}
 
 // prepare compiles the query of the decision.
 func (s *Snapshot) prepare(ctx context.Context, c *compiled) error {
+	s.shareWords()
+	s.shareContracts()
 	data, err := c.baseData(map[string]ast.Value{"endpoints": s.contracts()})
 	if err != nil {
 		return err
 	}
-	s.shareWords()
 	compiler, err := c.compileReach(decisionPath)
 	if err != nil {
 		return err
