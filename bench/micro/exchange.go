@@ -39,15 +39,14 @@ func exchange(ctx context.Context, r *rig) ([]subject, error) {
 			return nil, err
 		}
 	}
-	mail := "/v1.0/users/" + r.person(0) + "/mailFolders/SentItems/messages?$top="
 	var all []subject
 	for _, size := range []struct{ name, target string }{
 		{"1KB", "/v1.0/users/" + r.person(0) + "?$select=id,displayName,givenName,surname,mail,userPrincipalName,proxyAddresses,otherMails,department," +
 			"companyName,jobTitle,city,country,accountEnabled,userType,createdDateTime,assignedLicenses,employeeId"},
-		{"50KB", mail + "12"},
-		{"400KB", mail + "95"},
+		{"50KB", r.mail(12)},
+		{"400KB", r.mail(95)},
 	} {
-		body, err := r.fetch(ctx, size.target)
+		body, err := r.fetch(ctx, r.graph, size.target)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -131,9 +132,13 @@ func (g group) measure(s subject, figures *[]result.Figure) error {
 		}
 	}
 	(*figures)[0].Rounds = append((*figures)[0].Rounds, value)
-	(*figures)[1].Rounds = append((*figures)[1].Rounds, float64(measured.AllocsPerOp()))
+	(*figures)[1].Rounds = append((*figures)[1].Rounds, hundredths(float64(measured.MemAllocs)/float64(measured.N)))
 	return nil
 }
+
+// hundredths rounds to them: what the testing package allocates once is lost, what
+// happens now and then is not, as it is where Go's benchmarks print whole numbers.
+func hundredths(v float64) float64 { return math.Round(v*100) / 100 }
 
 // pattern selects the benchmarks of a case, all its subjects.
 func pattern(situation string) string {

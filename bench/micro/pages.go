@@ -14,25 +14,32 @@ import (
 // page is a response of the synthetic Graph with the request that a client asks
 // it by, and the plan that the shipped policy has for it.
 type page struct {
-	name   string
-	target string
-	body   []byte
-	plan   *plan.Plan
+	name     string
+	messages int // that each user has, on which the number of events and chat messages depends
+	target   string
+	body     []byte
+	plan     *plan.Plan
 }
 
 // pages are what the issue names: mail (100 messages with HTML bodies), events,
-// chat messages and users, each with every property that Graph sends unasked.
+// chat messages and users, each with every property that Graph sends unasked. Each
+// is all that its tenant has, so no link leads from it to a next page: sealing one is
+// no work of the sanitizer's, and has a figure of its own (see [pageLink]).
 func (r *rig) pages(ctx context.Context) ([]page, error) {
 	chat := r.graph.ChatIDs(0)[0]
 	all := []page{
-		{name: "mail", target: "/v1.0/users/" + r.person(0) + "/mailFolders/SentItems/messages?$top=100"},
-		{name: "calendar", target: "/v1.0/users/" + r.person(0) + "/events?$top=100"},
-		{name: "teams", target: "/v1.0/chats/" + url.PathEscape(string(r.codec.AppendTokenized(nil, []byte(chat)))) + "/messages?$top=50"},
-		{name: "users", target: "/v1.0/users?$top=500"},
+		{name: "mail", messages: 100, target: r.mail(100)},
+		{name: "calendar", messages: 200, target: "/v1.0/users/" + r.person(0) + "/events?$top=100"},
+		{name: "teams", messages: 168, target: "/v1.0/chats/" + url.PathEscape(string(r.codec.AppendTokenized(nil, []byte(chat)))) + "/messages?$top=50"},
+		{name: "users", messages: 1, target: "/v1.0/users?$top=500"},
 	}
 	for i := range all {
 		p := &all[i]
-		body, err := r.fetch(ctx, p.target)
+		g, err := newGraph(500, p.messages)
+		if err != nil {
+			return nil, fmt.Errorf("making the page %s: %w", p.name, err)
+		}
+		body, err := r.fetch(ctx, g, p.target)
 		if err != nil {
 			return nil, fmt.Errorf("making the page %s: %w", p.name, err)
 		}

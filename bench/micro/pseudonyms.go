@@ -9,7 +9,7 @@ import (
 )
 
 // pseudonyms measures each way to make a token, and to turn one back.
-func pseudonyms(_ context.Context, r *rig) ([]subject, error) {
+func pseudonyms(ctx context.Context, r *rig) ([]subject, error) {
 	address, id := []byte("Alex.Wilber@contoso.example"), []byte("48d31887-5fad-4d73-a9f5-3c356e68a038")
 	list, ip := []byte("Alex Wilber <alex.wilber@contoso.example>, megan@contoso.example"), []byte("198.51.100.7")
 	url := []byte("/v1.0/users/48d31887-5fad-4d73-a9f5-3c356e68a038/messages?%24top=100&%24skip=100")
@@ -49,5 +49,15 @@ func pseudonyms(_ context.Context, r *rig) ([]subject, error) {
 	add("reveal, id", func(dst []byte) ([]byte, bool) { return r.codec.AppendReveal(dst, token) })
 	add("seal, link", func(dst []byte) ([]byte, bool) { return r.links.AppendSeal(dst, url, binding) })
 	add("open, link", func(dst []byte) ([]byte, bool) { return r.links.AppendOpen(dst, sealed, binding) })
-	return all, nil
+	return append(all, pageLink(ctx, r)), nil
+}
+
+// pageLink measures what a page costs more that has a next one: its link is read,
+// led to an endpoint, and sealed. It does so on a page that has nothing else.
+func pageLink(ctx context.Context, r *rig) subject {
+	text := []byte(`{"value":[],"@odata.nextLink":"https://` + upstreamHost + `/v1.0/users/` + r.graph.UserID(0) +
+		`/mailFolders/SentItems/messages?%24top=100&%24skip=100"}`)
+	return subject{situation: "page link", name: "graphveil", unit: "ns/op", run: func(b *testing.B) error {
+		return r.sanitize(ctx, b, r.mail(100), text, len(text))
+	}}
 }

@@ -50,11 +50,16 @@ func newRig(ctx context.Context) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.graph, err = graph.New(graph.Config{
-		Seed: 5, Users: 2000, Messages: 400, BaseURL: "https://" + upstreamHost,
+	r.graph, err = newGraph(2000, 400)
+	return r, err
+}
+
+// newGraph is the synthetic Graph of a tenant. Users and chats have the same ids, however many there are.
+func newGraph(users, messages int) (*graph.Server, error) {
+	return graph.New(graph.Config{
+		Seed: 5, Users: users, Messages: messages, BaseURL: "https://" + upstreamHost,
 		Authorize: func(string) ([]string, error) { return everyRole, nil },
 	})
-	return r, err
 }
 
 // everyRole opens every endpoint of the synthetic Graph that is asked here; with
@@ -67,6 +72,11 @@ var everyRole = []string{
 // person is the token by which clients name user i.
 func (r *rig) person(i int) string {
 	return string(r.codec.AppendReversible(nil, []byte(r.graph.UserID(i))))
+}
+
+// mail is the target of a page of what user 0 has sent.
+func (r *rig) mail(top int) string {
+	return fmt.Sprintf("/v1.0/users/%s/mailFolders/SentItems/messages?$top=%d", r.person(0), top)
 }
 
 // ask opens an exchange for a client's target, and returns it with the target that
@@ -103,8 +113,8 @@ var jsonHead = extproc.ResponseHead{Status: http.StatusOK, Headers: []extproc.He
 	{Name: "content-type", Value: "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"},
 }}
 
-// fetch asks the synthetic Graph what Graphveil would ask it.
-func (r *rig) fetch(ctx context.Context, target string) ([]byte, error) {
+// fetch asks a synthetic Graph what Graphveil would ask it.
+func (r *rig) fetch(ctx context.Context, from *graph.Server, target string) ([]byte, error) {
 	x, upstream, err := r.ask(ctx, target)
 	if err != nil {
 		return nil, err
@@ -113,7 +123,7 @@ func (r *rig) fetch(ctx context.Context, target string) ([]byte, error) {
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://"+upstreamHost+upstream, nil)
 	request.Header.Set("Authorization", "Bearer bench")
 	response := httptest.NewRecorder()
-	r.graph.ServeHTTP(response, request)
+	from.ServeHTTP(response, request)
 	if response.Code != http.StatusOK {
 		return nil, fmt.Errorf("fetching a page: status %d: %s", response.Code, response.Body)
 	}

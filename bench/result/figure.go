@@ -63,16 +63,17 @@ func (h Histogram) At(q float64) float64 {
 }
 
 // Points are the distribution that h holds, denser towards its end, as values of
-// perUnit of h's units: 1e6 makes milliseconds of nanoseconds.
+// perUnit of h's units: 1e6 makes milliseconds of nanoseconds. The percentiles that
+// people ask for are among them, so that [Histogram.At] gives what h gives.
 func Points(h *hdrhistogram.Histogram, perUnit float64) []Point {
-	var all []Point
+	percentiles := []float64{50, 90, 99, 99.9}
 	for _, b := range h.CumulativeDistributionWithTicks(5) {
-		p := Point{Quantile: b.Quantile / 100, Value: float64(b.ValueAt) / perUnit}
-		if n := len(all); n > 0 && all[n-1].Quantile >= p.Quantile {
-			all[n-1].Value = p.Value
-			continue
-		}
-		all = append(all, p)
+		percentiles = append(percentiles, b.Quantile)
+	}
+	slices.Sort(percentiles)
+	var all []Point
+	for _, p := range slices.Compact(percentiles) {
+		all = append(all, Point{Quantile: p / 100, Value: float64(h.ValueAtPercentile(p)) / perUnit})
 	}
 	return all
 }

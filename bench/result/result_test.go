@@ -173,9 +173,9 @@ func TestPoints(t *testing.T) {
 	if err := r.Check(); err != nil {
 		t.Fatal(err)
 	}
-	for q, want := range map[float64]float64{0.5: 500, 0.99: 990, 1: 1000} {
-		if got := r.Histograms[0].At(q); math.Abs(got-want) > want/100 {
-			t.Errorf("%v of all values are at most %v, want %v", q, got, want)
+	for _, percentile := range []float64{50, 90, 99, 99.9, 100} {
+		if got, want := r.Histograms[0].At(percentile/100), float64(h.ValueAtPercentile(percentile))/1e3; got != want {
+			t.Errorf("%v%% of all values are at most %v, want %v", percentile, got, want)
 		}
 	}
 }
