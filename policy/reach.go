@@ -23,7 +23,8 @@ func (c *compiled) compileReach(path []string) (*ast.Compiler, error) {
 // reach returns, as parsed, the modules whose rules the value of the document at
 // path may depend on: those that have a part of a document which one of them
 // refers to, however indirectly. Of a reference that is not constant to its end,
-// the part before counts, and so everything below that.
+// the part before counts, and so everything below that. What a module says about its
+// package counts for all rules there and below, for rego.metadata.chain gives it.
 func (c *compiled) reach(path []string) map[string]*ast.Module {
 	reached := map[string]*ast.Module{}
 	open := [][]string{path}
@@ -48,11 +49,15 @@ func (c *compiled) reach(path []string) map[string]*ast.Module {
 	return reached
 }
 
-// hasPartOf tells whether a module has a rule above, at or below a document.
+// hasPartOf tells whether a module has a rule above, at or below a document, or
+// annotations of a package that is.
 func (c *compiled) hasPartOf(m *ast.Module, document []string) bool {
 	pkg := staticPath(m.Package.Path)
 	if n := min(len(pkg), len(document)); !slices.Equal(pkg[:n], document[:n]) {
 		return false
+	}
+	if slices.ContainsFunc(m.Annotations, func(a *ast.Annotations) bool { return a.Scope == "package" || a.Scope == "subpackages" }) {
+		return true
 	}
 	return slices.ContainsFunc(m.Rules, func(rule *ast.Rule) bool {
 		path := append(slices.Clip(pkg), ruleKey(rule)...)

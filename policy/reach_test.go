@@ -44,3 +44,26 @@ func TestDecisionReachesItsModules(t *testing.T) {
 		})
 	}
 }
+
+// TestDecisionReachesAnnotations: a denial may ask rego.metadata for what another
+// file says about its package, or about one above it, and that file need not have a rule.
+func TestDecisionReachesAnnotations(t *testing.T) {
+	const closed = `some link in rego.metadata.chain()
+	object.get(link, ["annotations", "custom", "closed"], false)
+}
+`
+	for name, denial := range map[string]string{
+		"package":     "-- deny.rego --\npackage graphveil.custom\n\ndeny contains \"closed\" if {\n\t" + closed,
+		"subpackages": "-- deny.rego --\npackage graphveil.custom\n\ndeny contains \"closed\" if data.graphveil.custom.help.closed\n-- help.rego --\npackage graphveil.custom.help\n\nclosed if {\n\t" + closed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := loadArchive(t, connector(`endpoints["items"] := {"methods": {"GET"}, "path": "/items", "response": {}}
+`)+"-- note.rego --\n# METADATA\n# scope: "+name+"\n# custom:\n#   closed: true\npackage graphveil.custom\n"+denial)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkDenied(t, name, decide(t, s, "/items", policy.Input{}), "closed")
+		})
+	}
+}

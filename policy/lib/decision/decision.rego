@@ -216,9 +216,9 @@ delta_options := {"deltatoken", "token"}
 
 _endpoint := data.graphveil.endpoints[input.endpoint.connector][input.endpoint.id]
 
-# Below, what is asked of `input` under a `not` is asked in a rule of its own: a
-# reference that is an argument is evaluated before the `not`, and where it is
-# undefined the reason would be lost.
+# A `not` also holds where what it asks about is undefined (`import future.keywords.not`).
+# So it may stand before what is good, whose absence then speaks against the request; of
+# what is bad, the list is named first, and must be there.
 
 _method_allowed if _endpoint.methods[input.request.method]
 
@@ -321,7 +321,8 @@ _expansion_allowed(item) if {
 # upstream wrote into a page link is the value itself.
 _compared_with_tokens(path) if {
 	_endpoint.query.filter.reversible[path]
-	not path in input.odata.filter.others
+	others := input.odata.filter.others
+	not path in others
 	every comparison in input.odata.filter.comparisons {
 		_about_sameness(comparison, path)
 	}

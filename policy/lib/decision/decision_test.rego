@@ -204,6 +204,8 @@ test_reversible_filter if {
 			"others": case[1],
 		}}
 		decided(json.patch(good, [odata(parsed)]), with_ids).reasons == case[2]
+		unread := {"filter": json.remove(parsed.filter, ["others"])}
+		decided(json.patch(good, [odata(unread)]), with_ids).reasons == {"filter_property_not_allowed:$filter"}
 	}
 }
 
