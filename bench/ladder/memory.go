@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
 	"slices"
 	"time"
@@ -147,8 +148,9 @@ func (r *run) peaks() error {
 	}
 	t := &table{command: "go run ./bench/harness -only ladder"}
 	for _, subject := range subjects {
-		for part, pid := range r.rungs[subject].pids() {
-			_, peak, err := resident(pid)
+		pids := r.rungs[subject].pids()
+		for _, part := range slices.Sorted(maps.Keys(pids)) {
+			_, peak, err := resident(pids[part])
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -114,8 +116,9 @@ func (r *run) half(ctx context.Context, s situation, t *table, loads map[string]
 			if err != nil {
 				return err
 			}
-			for name, percentile := range map[string]float64{"/p50": 50, "/p99": 99} {
-				t.add("ladder", situation+name, subject, "ms", result.Lower, milliseconds(report.Latency.ValueAtPercentile(percentile)))
+			for _, percentile := range []float64{50, 99} {
+				value := milliseconds(report.Latency.ValueAtPercentile(percentile))
+				t.add("ladder", fmt.Sprintf("%s/p%g", situation, percentile), subject, "ms", result.Lower, value)
 			}
 			if latencies[subject] == nil {
 				latencies[subject] = report.Latency
@@ -161,8 +164,9 @@ func (r *run) apply(ctx context.Context, t *table, situation, subject string, ho
 	if report.Failed() > 0 || report.Requests() == 0 {
 		return nil, fmt.Errorf("loading %s: %d of %d requests failed, the first with: %s", subject, report.Failed(), report.Requests(), report.FirstFailure)
 	}
-	for part, took := range used {
-		t.add("cpu", situation+"/"+part, subject, "µs/request", result.Lower, float64(took)/float64(time.Microsecond)/float64(report.Requests()))
+	for _, part := range slices.Sorted(maps.Keys(used)) {
+		each := float64(used[part]) / float64(time.Microsecond) / float64(report.Requests())
+		t.add("cpu", situation+"/"+part, subject, "µs/request", result.Lower, each)
 	}
 	return report, nil
 }

@@ -35,13 +35,12 @@ type transport interface {
 	CloseIdleConnections()
 }
 
-// http2Transport keeps to one connection to each server, until the server allows no more streams on it. http.Transport dials one for each
-// of the first requests.
-func http2Transport(config *tls.Config) *http2.Transport {
-	return &http2.Transport{
-		TLSClientConfig:    config,
-		DisableCompression: true,
-	}
+// http2Transport keeps to one connection to each server, until the server allows no more streams on it; without the limit, Transport dials
+// one for each of the first requests.
+func http2Transport(config *tls.Config) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	return &http.Transport{TLSClientConfig: config, Protocols: protocols, DisableCompression: true, MaxConnsPerHost: 1}
 }
 
 // newClient makes a client whose requests end with ctx.

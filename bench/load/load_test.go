@@ -172,9 +172,10 @@ func TestFailuresAreCountedAndDescribed(t *testing.T) {
 		status int
 		text   string
 	}{
-		"status": {true, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "SECRET", 429) }, nil, 429, "status 429"},
-		"redirect": {false, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/SECRET", 302) }, nil,
-			302, "status 302"},
+		"status": {true, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "SECRET", http.StatusTooManyRequests) }, nil,
+			http.StatusTooManyRequests, "status 429"},
+		"redirect": {false, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/SECRET", http.StatusFound) }, nil,
+			http.StatusFound, "status 302"},
 		"cut, h1": {false, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			io.WriteString(w, "SECRET")
