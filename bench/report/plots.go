@@ -36,7 +36,7 @@ func sanitizer(r result.Results) ([]Plot, error) {
 			clusters = append(clusters, c)
 		}
 	}
-	return barPlot("sanitizer", "sanitizer", "Sanitizer beside parsers, whole pages", "throughput in MB/s (more is better)", 860, clusters)
+	return barPlot("sanitizer", "sanitizer", "Sanitizer beside parsers, whole pages", "throughput in MB/s (more is better)", 690, clusters)
 }
 
 // chunks shows what it costs when pages come in pieces.
@@ -44,12 +44,16 @@ func chunks(r result.Results) ([]Plot, error) {
 	var clusters []cluster
 	for _, page := range pageLabels {
 		for _, size := range []string{"whole", "16KB", "1KB", "100B"} {
+			label := spaced(size)
+			if size == "whole" {
+				label = page.label + ",\nwhole"
+			}
 			if f, ok := r.Find("sanitizer", page.name+"/"+size, "graphveil", "MB/s"); ok {
-				clusters = append(clusters, cluster{page.label + "\n" + spaced(size), map[string]bar{"graphveil": {f}}})
+				clusters = append(clusters, cluster{label, map[string]bar{"graphveil": {f}}})
 			}
 		}
 	}
-	return barPlot("sanitizer-chunks", "sanitizer", "Sanitizer, pages in chunks", "throughput in MB/s (more is better)", 860, clusters)
+	return barPlot("sanitizer-chunks", "sanitizer", "Sanitizer, pages in chunks", "throughput in MB/s (more is better)", 820, clusters)
 }
 
 func clusterOf(r result.Results, group, situation, unit, label string) cluster {
@@ -66,16 +70,12 @@ func barPlot(name, group, title, y string, width vg.Length, clusters []cluster) 
 	if len(clusters) == 0 {
 		return nil, nil
 	}
-	p := newPlot(title, y)
+	p := newPlot("", y)
 	grid(p)
-	several := slices.ContainsFunc(clusters, func(c cluster) bool { return len(c.bars) > 1 })
-	if err := addBars(p, clusters, nil, several); err != nil {
+	if err := addBars(p, clusters, nil, true); err != nil {
 		return nil, err
 	}
-	if several {
-		p.Y.Max *= 1.25 // room for the legend
-	}
-	image, err := svg(width, 380, p)
+	image, err := panelsSVG(width, 380, title, p)
 	return []Plot{{name, group, title, image}}, err
 }
 
@@ -131,7 +131,7 @@ func panels(r result.Results, name, what, y string, parts []string, of func(prot
 			if len(drawn) == 0 {
 				continue
 			}
-			image, err := panelsSVG(380, title, drawn)
+			image, err := panelsSVG(185, 380, title, drawn...)
 			if err != nil {
 				return nil, err
 			}
@@ -185,7 +185,7 @@ func memory(r result.Results) ([]Plot, error) {
 			clusters = append(clusters, c)
 		}
 	}
-	return barPlot("memory", "memory", "Peak memory", "MB of resident memory (less is better)", 760, clusters)
+	return barPlot("memory", "memory", "Peak memory", "MB of resident memory (less is better)", 640, clusters)
 }
 
 // caseLabel writes the name of a case for people: "h2, 50 KB, plain upstream, half of max throughput".

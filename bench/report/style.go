@@ -105,11 +105,12 @@ func svg(width, height vg.Length, p *plot.Plot) ([]byte, error) {
 
 // panelsSVG draws panels beside each other, each with its own scale, with one title
 // above and the legend of the first panel beside them.
-func panelsSVG(height vg.Length, title string, panels []*plot.Plot) ([]byte, error) {
-	const panelWidth, legendWidth, titleHeight = 185, 165, 24
+func panelsSVG(panelWidth, height vg.Length, title string, panels ...*plot.Plot) ([]byte, error) {
+	const legendWidth, titleHeight = 175, 24
 	legend := panels[0].Legend
+	legend.Left = true // text begins beside its colour, however wide the font is that stands in
 	panels[0].Legend = plot.NewLegend()
-	width := vg.Length(len(panels)*panelWidth + legendWidth)
+	width := vg.Length(len(panels))*panelWidth + legendWidth
 	return onWhite(width, height, func(whole draw.Canvas) {
 		whole.FillText(draw.TextStyle{Font: font.From(sans, 13), Color: ink, XAlign: draw.XCenter, YAlign: draw.YTop, Handler: plot.DefaultTextHandler},
 			vg.Point{X: whole.Center().X, Y: whole.Max.Y}, title)
@@ -118,7 +119,9 @@ func panelsSVG(height vg.Length, title string, panels []*plot.Plot) ([]byte, err
 		for i, tile := range plot.Align([][]*plot.Plot{panels}, tiles, area)[0] {
 			panels[i].Draw(tile)
 		}
-		legend.Draw(draw.Crop(whole, 0, 0, 0, -titleHeight-10))
+		beside := whole
+		beside.Min.X = area.Max.X + 14
+		legend.Draw(draw.Crop(beside, 0, 0, 0, -titleHeight-10))
 	})
 }
 
