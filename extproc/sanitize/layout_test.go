@@ -129,7 +129,10 @@ func TestNamesElsewhere(t *testing.T) {
 		"a quote, escaped and not": {`{"a\"":"x","u":1}`, `{"a\"":"x","u":1}`, `{"a"":"x","u":1}`},
 		"a line, escaped and not":  {`{"a\n":"x","u":1}`, "{\"a\n\":\"x\",\"u\":1}"},
 		"plus, in order":           {members("+a", "a", "u"), members("+a", "a", "u")},
-		"alike":                    {members(alike[0], alike[1]), members(alike[1], alike[0]), members(alike[1], alike[1])},
+		"alike":                    {members(alike[0], alike[1]), members(alike[1], alike[0])},
+		"alike, new":               {members(alike[0], "a", alike[1])},
+		"alike, twice":             {members(alike[0], alike[1]), members(alike[1], alike[0]), members(alike[1], alike[1])},
+		"alike, learned before":    {members("a", alike[0], alike[1]), members(alike[0], "a"), members(alike[1], alike[0], "a")},
 		"plus":                     {members("+a", "a", "+u"), members("a", "+u", "+a"), members("+u", "a", "+u")},
 		"eight bytes":              {members("12345678", "12345679", "a2345678"), members("12345679", "12345678", "1234567", "a2345678"), members("12345679", "1234567", "12345679")},
 		"not ASCII":                {members("é", "ü", "a"), members("ü", "é", "a"), members("é", "é")},
@@ -148,7 +151,7 @@ func TestNamesElsewhere(t *testing.T) {
 		"cut short":                {members("a", "u"), `{"a":"x","u":`},
 	}
 	var nodes = map[string]*plan.Node{
-		"known":   nObject(fields{"a": nKeep(), "ab": nHash(), "abc": nDrop(), "b": nKeep(), "n93": nBack(), "12345678": nKeep(), "é": nKeep(), "": nKeep(), "o": nObject(fields{"x": nHash(), "y": nKeep()}), "l": nArray(nObject(fields{"x": nKeep(), "y": nHash()}))}),
+		"known":   nObject(fields{"a": nKeep(), "ab": nHash(), "abc": nDrop(), "b": nKeep(), "n93": nBack(), "12345678": nKeep(), alike[0]: nKeep(), "é": nKeep(), "": nKeep(), "o": nObject(fields{"x": nHash(), "y": nKeep()}), "l": nArray(nObject(fields{"x": nKeep(), "y": nHash()}))}),
 		"unknown": nObject(nil),
 		"any":     nAny(),
 		"dropped": nDrop(),
@@ -172,6 +175,58 @@ func TestNamesElsewhere(t *testing.T) {
 					t.Errorf("%s: %v, jsontext says %v", page, d.err, d.err != nil)
 				}
 			})
+		}
+	}
+}
+
+// A name is the expected one only if each byte of it is.
+func TestNamesOfOneByteElse(t *testing.T) {
+	r := New(Limits{})
+	for n := 1; n <= maxLearned; n++ {
+		name := []byte(strings.Repeat("abcdefg", 10)[:n])
+		p := newPlan(nArray(nObject(fields{string(name): nKeep(), "z": nHash()})))
+		for i := range name {
+			other := bytes.Clone(name)
+			other[i] = 'A'
+			checkElements(t, r, p, []string{members(string(name), "z"), members(string(other), "z"), members("z", string(other), string(name))}, func(int) []int { return nil })
+		}
+	}
+}
+
+// learned says what was learned of the objects at a place: their names in the order in
+// which they are expected, and what is within them.
+func learned(at place) string {
+	var b strings.Builder
+	for l := at.layouts; l != nil; l = l.next {
+		b.WriteByte('{')
+		for k := l.entries[0].next; k != 0; k = l.entries[k].next {
+			e := &l.entries[k]
+			b.WriteString(strings.TrimSuffix(string(e.spelled), `":`) + learned(e.place) + " ")
+		}
+		b.WriteByte('}')
+	}
+	return b.String()
+}
+
+// Each place learns what is new where it stands, also behind names that were expected.
+func TestLearned(t *testing.T) {
+	inner := nObject(fields{"x": nKeep(), "y": nKeep()})
+	p := newPlan(nArray(nObject(fields{"a": inner, "b": inner, "c": nKeep()})))
+	tests := []struct{ body, want string }{
+		{`[{"a":{"x":1},"b":{"x":1}}]`, `{a{x } b{x } }`},
+		{`[{"a":{"x":1},"b":{"x":1}},{"a":{"x":1,"y":1},"b":{"z":1,"x":1}}]`, `{a{x y } b{z x } }`},
+		{`[{"a":1,"b":1},{"a":1,"u":1,"b":1},{"a":1,"u":1,"v":1}]`, `{a u v b }`},
+		{`[{"a":1,"b":1},{"b":1,"c":1},{"c":1,"a":1,"u":{"v":1}}]`, `{a u{v } b c }`},
+		{`[{"a":1},[{"b":1}],{"u":[{"x":1},[{"y":1}]]}]`, `{b }{u{y x } a }`},
+		{`[{"a":1},{"a\n":1},{"a":1,"+":1,"c":1}]`, `{a }`},
+		{`[{"a":1}],[{"b":1}]`, `{a }`},
+		{`{"a":{"x":1},"u":[{"v":1}],"w":[{"x":1}]}`, `{x }`},
+	}
+	for _, test := range tests {
+		r := New(Limits{})
+		deliver(t, r, p, []byte(test.body))
+		if got := learned(r.layouts.root); got != test.want {
+			t.Errorf("learned of %s: %s, want %s", test.body, got, test.want)
 		}
 	}
 }
