@@ -30,6 +30,9 @@
 //   - Errors that Envoy makes pass the response half, in Graph's shape. A stream
 //     that begins with response headers is about a request that Envoy refused
 //     before anybody saw it.
+//   - Bodies come as Graph sends them: in gzip, which is what Graph is asked for unless
+//     upstream.compression is none. What leaves must be plain, without
+//     Content-Encoding; Envoy compresses it for callers that accept that.
 //   - The gRPC server must permit pings every five seconds.
 //   - Messages of gRPC errors get into Envoy's log and access log.
 //

@@ -2,9 +2,12 @@
 // exchange between a client and the upstream API.
 //
 // Start with NewGateway, which joins policy, pseudonyms and sealed links, and
-// give it to NewServer, whose Process method Envoy calls. An Exchange is the
-// same work without Envoy and gRPC: commands that sanitize one body offline
-// use it directly.
+// give it to NewServer; Envoy calls the server that its method NewGRPC makes. An
+// Exchange is the same work without Envoy and gRPC: commands that sanitize one
+// body offline use it directly.
+//
+// Messages are read and written by package wire, in buffers that exchanges hand on to
+// each other, and a body that comes in gzip is inflated by package inflate.
 //
 // The package decides nothing by itself (package policy does), changes no JSON
 // (package sanitize does), and knows no path, option or field of the API.

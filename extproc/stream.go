@@ -64,8 +64,7 @@ func (s *stream) run() (err error) {
 // finish says how the exchange ended, and leaves what was allocated to another.
 func (s *stream) finish(err error) {
 	done := s.done
-	clear(s.request.Headers)
-	clear(s.request.Attributes)
+	s.request.Forget()
 	*s = stream{server: s.server, request: s.request}
 	s.server.streams.Put(s)
 	done <- err
@@ -164,7 +163,6 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 	defer cancel()
 
 	head := requestHead(m)
-	head.Caller = callerOf(m)
 	forward, refusal := s.exchange.Request(ctx, head)
 	if refusal != nil {
 		return s.refuse(refusal)

@@ -83,6 +83,15 @@ func (r *Request) Free() {
 	r.buffers = nil
 }
 
+// Forget frees the Request and zeroes all that it has read of messages. It keeps what
+// was allocated.
+func (r *Request) Forget() {
+	r.Free()
+	clear(r.Headers[:cap(r.Headers)]) // a message with fewer leaves those of the one before
+	clear(r.Attributes[:cap(r.Attributes)])
+	*r = Request{Headers: r.Headers[:0], Body: r.Body, Attributes: r.Attributes[:0]}
+}
+
 // errForm is the error of every message that is not as Envoy writes them. It may
 // be malformed, or a form that protobuf allows and nobody writes: a member twice,
 // of which the last would count, or a submessage in two parts.
