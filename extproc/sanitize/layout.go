@@ -76,8 +76,12 @@ type layouts struct {
 	root          place
 }
 
-// begin begins an outermost array.
+// begin forgets all and begins an outermost array.
 func (l *layouts) begin() *place {
+	for _, at := range l.all[:l.used] {
+		clear(at.entries)
+		at.node, at.next = nil, nil
+	}
 	l.used, l.entries, l.text, l.root = 0, 0, l.text[:0], place{}
 	return &l.root
 }

@@ -124,8 +124,8 @@ func New(limits Limits) *Rewriter {
 }
 
 // Reset makes the Rewriter ready for a new body. Without a plan that has a root,
-// and without tokens, it refuses every body. It holds on to both until the next
-// Reset.
+// and without tokens, it refuses every body. It may hold on to
+// both until it is Reset without them.
 func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 	r.tokens, r.err, r.base = t, nil, 0
 	r.stack, r.seen = r.stack[:0], r.seen[:0]
@@ -143,6 +143,11 @@ func (r *Rewriter) Reset(p *plan.Plan, t Tokens) {
 		r.state, r.node = refused, nil
 		r.psoxy, r.root, r.refuseNull = false, nil, false
 		r.counts.reset(0)
+		clear(r.stack[:cap(r.stack)])
+		r.layouts.begin()
+		if r.child != nil {
+			r.child.Reset(nil, nil)
+		}
 		return
 	}
 	r.state, r.node = atValue, p.Root

@@ -169,11 +169,10 @@ func (r *Rewriter) numberDone(number []byte, from, to int) error {
 		err = r.holdsNoString()
 	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.kept(n)
+		r.prefix()
 		if from >= 0 && !r.psoxy {
-			r.prefix()
 			r.out.span(from, to)
 		} else {
-			r.prefix()
 			r.outRaw(number)
 		}
 	case n.Op == plan.Pseudonym, n.Op == plan.Reversible, n.Op == plan.JSONPseudonym, n.Op == plan.JSONPseudonymOriginal:
@@ -217,11 +216,10 @@ func (r *Rewriter) literalDone(from, to int) error {
 		r.null(n)
 	case n.Op == plan.Keep, n.Op == plan.Any:
 		r.kept(n)
+		r.prefix()
 		if from >= 0 {
-			r.prefix()
 			r.out.span(from, to)
 		} else {
-			r.prefix()
 			r.out.text(r.token.literal)
 		}
 	default:

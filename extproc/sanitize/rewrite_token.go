@@ -109,10 +109,7 @@ func (r *Rewriter) beginString(b []byte, i, end int, escaped bool, why scanned) 
 
 // cut notes that the chunk ended in a string, with its last bytes.
 func (r *Rewriter) cut(rest []byte, escaped bool) {
-	r.token.partial = r.token.partial[:0]
-	if len(rest) > 0 {
-		r.token.partial = append(r.token.partial, rest...)
-	}
+	r.token.partial = append(r.token.partial[:0], rest...)
 	r.token.escaped = escaped
 }
 
