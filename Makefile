@@ -8,7 +8,7 @@ ENVOY_DIR     := $(TOOLS)/envoy-$(ENVOY_VERSION)
 
 # What several goroutines share; tested again with the race detector, which needs a
 # C compiler.
-CONCURRENT := ./auth/... ./bench/... ./extproc/... ./policy
+CONCURRENT := ./auth/... ./bench/load ./bench/tenant/... ./bench/wan ./extproc/... ./policy
 CC_FOUND   := $(shell command -v $${CC:-cc} 2>/dev/null)
 
 .PHONY: help

@@ -21,8 +21,8 @@ import (
 )
 
 // exchange measures all messages of a request between Envoy and the processor,
-// over gRPC in memory, one exchange at a time. The client's side costs as much
-// with either processor.
+// over gRPC in memory, one exchange at a time. The client's side is in the figures of
+// both; it reads more from the no-op processor, which sends back the whole page.
 func exchange(ctx context.Context, r *rig) ([]subject, error) {
 	server, err := extproc.NewServer(extproc.ServerConfig{
 		Gateway: r.gateway, Tokens: token("a token of about the usual length is longer"),

@@ -188,7 +188,7 @@ func memory(r result.Results) ([]Plot, error) {
 	return barPlot("memory", "memory", "Peak memory", "MB of resident memory (less is better)", 640, clusters)
 }
 
-// caseLabel writes the name of a case for people: "h2, 50 KB, plain upstream, half of max throughput".
+// caseLabel writes the name of a case for people: "h2, 50 KB, plain upstream, max throughput".
 func caseLabel(name string) string {
 	words := strings.Split(name, "/")
 	for i, word := range words {
@@ -198,7 +198,7 @@ func caseLabel(name string) string {
 		case "max":
 			words[i] = "max throughput"
 		case "half":
-			words[i] = "fixed rate, half of max throughput"
+			words[i] = "at half of the no-op's max"
 		default:
 			words[i] = spaced(word)
 		}

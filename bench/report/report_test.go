@@ -110,7 +110,7 @@ func TestPlots(t *testing.T) {
 		"sanitizer-chunks":           {"100 B", "765"},
 		"throughput-h2-plain":        {"h2, plain upstream: max throughput through Envoy", "requests per second (more is better)", "1 KB", "400 KB", "no-op processor", "6,900", "14,200"},
 		"cpu-h2-plain":               {"Graphveil: Envoy", "Graphveil: processor", "Envoy alone: Envoy", "144"},
-		"latency-h2-50KB-plain-half": {"h2, 50 KB, plain upstream, fixed rate, half of max throughput: latency", "latency in ms", "99.9%", "Graphveil", "Envoy alone"},
+		"latency-h2-50KB-plain-half": {"h2, 50 KB, plain upstream, at half of the no-op's max: latency", "latency in ms", "99.9%", "Graphveil", "Envoy alone"},
 		"memory":                     {"Peak memory", "growth"},
 	} {
 		got, ok := texts[name]
