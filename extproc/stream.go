@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
@@ -16,7 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/graphveil/graphveil/extproc/wire"
-	"github.com/graphveil/graphveil/policy"
 )
 
 // flushAt is how much of a body may wait before it is sent: one message of Envoy
@@ -184,24 +182,6 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 	return s.send(&s.reply)
 }
 
-// unforwarded lists what the client sent and the policy does not forward.
-func unforwarded(sent, set []Header) []string {
-	var remove []string
-next:
-	for _, h := range sent {
-		for _, f := range set {
-			if f.Name == h.Name {
-				continue next
-			}
-		}
-		if envoysOwn[h.Name] {
-			continue
-		}
-		remove = append(remove, h.Name)
-	}
-	return remove
-}
-
 func (s *stream) responseHeaders(m *wire.Request) error {
 	head := responseHead(m)
 	backward, refusal := s.exchange.Response(head)
@@ -347,55 +327,4 @@ func (s *stream) metadata(decision string) {
 	r := &s.exchange.record
 	s.reply.Metadata(MetadataNamespace, Header{Name: "decision", Value: decision}, Header{Name: "connector", Value: r.Connector},
 		Header{Name: "endpoint", Value: r.Endpoint}, Header{Name: "code", Value: r.Code})
-}
-
-// requestHead takes the pseudo-headers out of the message.
-func requestHead(m *wire.Request) RequestHead {
-	head := RequestHead{HasBody: !m.End, Caller: callerOf(m)}
-	head.Headers = m.Headers[:0]
-	for _, h := range m.Headers {
-		switch h.Name {
-		case ":method":
-			head.Method = h.Value
-		case ":path":
-			head.Target = h.Value
-		case ":scheme":
-			head.Scheme = h.Value
-		case ":authority":
-			head.Authority = h.Value
-		default:
-			if !strings.HasPrefix(h.Name, ":") {
-				head.Headers = append(head.Headers, h)
-			}
-		}
-	}
-	return head
-}
-
-func responseHead(m *wire.Request) ResponseHead {
-	head := ResponseHead{End: m.End, Headers: m.Headers}
-	for _, h := range m.Headers {
-		if h.Name == ":status" {
-			head.Status = parseStatus(h.Value)
-		}
-	}
-	return head
-}
-
-// callerOf reads who calls from the attributes that Envoy was asked to send.
-func callerOf(m *wire.Request) policy.Caller {
-	var caller policy.Caller
-	for _, a := range m.Attributes {
-		switch a.Name {
-		case "source.address":
-			caller.Address = a.Value
-		case "connection.subject_peer_certificate":
-			caller.Subject = a.Value
-		case "connection.uri_san_peer_certificate":
-			if strings.HasPrefix(a.Value, "spiffe://") {
-				caller.SPIFFEID = a.Value
-			}
-		}
-	}
-	return caller
 }
