@@ -18,16 +18,20 @@ import (
 
 // decision measures what the policy takes for a request, from its target to the
 // decision: with the shipped connectors, and with synthetic ones of 10, 100 and
-// 1,000 endpoints.
+// 1,000 endpoints, which are alike but for their paths; and of 10 and 1,000 of which
+// no two have the same contract, which is worse than a real policy could be.
 func decision(ctx context.Context, r *rig) ([]subject, error) {
 	all := []subject{{situation: "shipped/p50", name: "graphveil", unit: "µs",
 		run: func(b *testing.B) error { return r.decide(ctx, b, r.snapshot, r.questions()) }}}
-	for _, n := range []int{10, 100, 1000} {
-		snapshot, targets, err := synthetic(ctx, n)
+	for _, size := range []struct {
+		kind string
+		n    int
+	}{{"synthetic", 10}, {"synthetic", 100}, {"synthetic", 1000}, {"distinct", 10}, {"distinct", 1000}} {
+		snapshot, targets, err := synthetic(ctx, size.n, size.kind == "distinct")
 		if err != nil {
-			return nil, fmt.Errorf("loading a policy of %d endpoints: %w", n, err)
+			return nil, fmt.Errorf("loading a policy of %d endpoints: %w", size.n, err)
 		}
-		all = append(all, subject{situation: fmt.Sprintf("synthetic-%d/p50", n), name: "graphveil", unit: "µs",
+		all = append(all, subject{situation: fmt.Sprintf("%s-%d/p50", size.kind, size.n), name: "graphveil", unit: "µs",
 			run: func(b *testing.B) error { return r.decide(ctx, b, snapshot, targets) }})
 	}
 	return all, nil
@@ -83,8 +87,9 @@ func (r *rig) decide(ctx context.Context, b *testing.B, snapshot *policy.Snapsho
 }
 
 // synthetic loads a policy of n endpoints, which have the options, parameters and
-// shapes of ordinary ones, and returns a request for each.
-func synthetic(ctx context.Context, n int) (*policy.Snapshot, []string, error) {
+// shapes of ordinary ones, and returns a request for each. With distinct, bounds,
+// values and shape are each endpoint's own.
+func synthetic(ctx context.Context, n int, distinct bool) (*policy.Snapshot, []string, error) {
 	var rego strings.Builder
 	rego.WriteString(`# METADATA
 # title: Synthetic
@@ -105,6 +110,10 @@ _thing := {
 `)
 	targets := make([]string, n)
 	for i := range n {
+		own := 0
+		if distinct {
+			own = i
+		}
 		fmt.Fprintf(&rego, `
 # METADATA
 # title: things_%[1]d
@@ -113,11 +122,11 @@ endpoints["things_%[1]d"] := {
 	"methods": {"GET"},
 	"path": "/v1.0/things%[1]d/{kind}/parts",
 	"params": {"kind": {"pattern": "[a-z]+-%[1]d"}},
-	"query": {"$select": {}, "$top": {"max": 100}, "$filter": {"properties": {"size", "createdDateTime"}}},
-	"headers": {"Prefer": {"values": {"small"}}},
-	"response": {"value": [_thing], "@odata.nextLink": shape.link},
+	"query": {"$select": {}, "$top": {"max": %[2]d}, "$filter": {"properties": {"size", "createdDateTime"}}},
+	"headers": {"Prefer": {"values": {"small", "size-%[3]d"}}},
+	"response": {"value": [object.union(_thing, {"extra%[3]d": shape.keep})], "@odata.nextLink": shape.link},
 }
-`, i)
+`, i, 50+own, own)
 		targets[i] = fmt.Sprintf("/v1.0/things%[1]d/small-%[1]d/parts?$select=id,size&$top=50&$filter=size%%20gt%%20%[1]d", i)
 	}
 	folder, err := os.MkdirTemp("", "graphveil-bench-")

@@ -13,7 +13,7 @@
 //	sanitizer   {mail,calendar,teams,users}/{whole,16KB,1KB,100B}
 //	                                                   graphveil jsonparser jsontext jsonparser-walk encoding/json   MB/s, allocs/op
 //	pseudonyms  one per operation                      graphveil                                           ns/op, allocs/op
-//	decision    shipped/p50, synthetic-{10,100,1000}/p50   graphveil                                       µs
+//	decision    {shipped,synthetic-{10,100,1000},distinct-{10,1000}}/p50   graphveil                       µs
 //	exchange    {1KB,50KB,400KB}                       graphveil noop                                      µs/op, allocs/op
 //	ladder      {h1,h2}/SIZE/{plain,gzip}/max          graphveil noop envoy                                req/s, MB/s
 //	ladder      {h1,h2}/SIZE/{plain,gzip}/half/{p50,p99}   graphveil noop envoy                            ms
