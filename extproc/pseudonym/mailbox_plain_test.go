@@ -104,6 +104,17 @@ func checkPlain(t *testing.T, value []byte) bool {
 	return true
 }
 
+// Only where dots count is the short way taken.
+func TestPlainIgnoringDots(t *testing.T) {
+	c := codec(t, Config{Canonicalization: IgnoreDots})
+	for _, value := range []string{"first.last@emea.acme.com", "f.i.r.s.t.last@emea.acme.com", "FirstLast@emea.acme.com"} {
+		sum, domain := c.hash([]byte(value))
+		if want, _ := c.hash([]byte("firstlast@emea.acme.com")); sum != want || string(domain) != "emea.acme.com" {
+			t.Errorf("%s has a hash of its own, and domain %q", value, domain)
+		}
+	}
+}
+
 // FuzzPlain is TestPlainIsMailbox over any value.
 func FuzzPlain(f *testing.F) {
 	for _, seed := range []string{"a@b.co", "First.Last+x@emea.acme.com", "\"a\"@b.co", "a@b..co", "a@-b.co", "a.@b.co", "a@b.c0"} {

@@ -69,6 +69,7 @@ func TestVectors(t *testing.T) {
 		{"Alice@ACME.com", Config{}, token, "t~" + alice + "@ACME.com"},
 		{"a.l.ice@acme.com", Config{}, token, "t~Mg1zEay3p4rIgUw1bTxIdesfK5ZBPwFqOg0k6gPq0G8@acme.com"},
 		{"a.l.i.ce+z@acme.com", Config{Canonicalization: IgnoreDots}, token, aliceToken},
+		{"a.l.i.ce@acme.com", Config{Canonicalization: IgnoreDots}, token, aliceToken},
 		{guid, Config{}, token, "t~SIoJOpeSgYF7YUPQ28IWZexVuHyN9A80SJXrbfawKpA"},
 		{"alice@localhost", Config{}, token, "t~tUmUYUz8UjssgjdDKdL4eSEX_kBcCpPVNTzVwpZKK8s"},
 		{"日本", Config{}, token, "t~wctNLyE1mhq7kNq9McWt71GFMZZPHUwCdAPXcYxNDgY"},
