@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -58,6 +59,47 @@ func TestLearned(t *testing.T) {
 		deliver(t, r, p, []byte(test.body))
 		if got := learned(r.layouts.root); got != test.want {
 			t.Errorf("learned of %s: %s, want %s", test.body, got, test.want)
+		}
+	}
+}
+
+// Whatever a body has, no more of it is learned than the bounds say.
+func TestLearningIsBounded(t *testing.T) {
+	// nested makes objects in many places, with names that begin with a prefix.
+	nested := func(places, names int, prefix string) string {
+		var b strings.Builder
+		for i := range places {
+			fmt.Fprintf(&b, `,{"p%d":{"q%d":%s}}`, i%9, i, members(numbered(prefix, 0, names)...))
+		}
+		return "[" + b.String()[1:] + "]"
+	}
+	for _, test := range []struct {
+		body                   string
+		layouts, entries, text int // at least
+	}{
+		{nested(2*maxLayouts, 1, "n"), maxLayouts, 0, 0},
+		{nested(maxLayouts, 2*maxEntries, "n"), 0, maxLaidOut, 0},
+		{nested(maxLayouts, maxEntries, strings.Repeat("n", maxLearned-3)), 0, 0, maxText - maxLearned},
+	} {
+		for _, n := range []*plan.Node{nAny(), nDrop()} {
+			r := New(Limits{})
+			if d := deliver(t, r, newPlan(nArray(n)), []byte(test.body)); d.err != nil {
+				t.Fatal(d.err)
+			}
+			entries, text := 0, 0
+			for _, at := range r.layouts.all {
+				entries += len(at.entries) - 1
+				for _, e := range at.entries {
+					text += len(e.spelled)
+				}
+			}
+			got := []int{len(r.layouts.all), entries, text}
+			if got[0] < test.layouts || got[1] < test.entries || got[2] < test.text {
+				t.Errorf("learned %v, want at least %v", got, []int{test.layouts, test.entries, test.text})
+			}
+			if got[0] > maxLayouts || got[1] > maxLaidOut || got[2] > maxText {
+				t.Errorf("learned %v, which is too much", got)
+			}
 		}
 	}
 }

@@ -171,3 +171,29 @@ func TestPlainPrefix(t *testing.T) {
 		}
 	}
 }
+
+// A phrase is passed over only if it is not in the text.
+func TestPhrasesPassedOver(t *testing.T) {
+	rng := newRand(3)
+	letters := []rune("aAbB1_ :-.é\t")
+	random := func(n int) string {
+		var b strings.Builder
+		for range rng.IntN(n) {
+			b.WriteRune(letters[rng.IntN(len(letters))])
+		}
+		return b.String()
+	}
+	for range 100_000 {
+		text, phrase := random(12), random(4)
+		want := "x"
+		if at := findPhrase([]byte(text), phrase); at >= 0 {
+			want += text[at : at+len(phrase)]
+		}
+		if got := string(appendPhrases([]byte("x"), []byte(text), []string{phrase})); got != want {
+			t.Fatalf("%q in %q: %q, want %q", phrase, text, got, want)
+		}
+		if got, want := string(appendPhrases(nil, []byte(text), []string{phrase, phrase})), want[1:]+","+want[1:]; findPhrase([]byte(text), phrase) >= 0 && got != want {
+			t.Fatalf("%q twice in %q: %q, want %q", phrase, text, got, want)
+		}
+	}
+}
