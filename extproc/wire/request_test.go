@@ -150,7 +150,8 @@ func anyRequest(r *rand.Rand) *extprocv3.ProcessingRequest {
 			SendBodyWithoutWaitingForHeaderResponse: flag(),
 		}
 	}
-	head := &extprocv3.HttpHeaders{Headers: headers(), Attributes: attributes(), EndOfStream: flag()}
+	head := &extprocv3.HttpHeaders{Headers: headers(), EndOfStream: flag()}
+	head.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 100, protowire.BytesType), raw()))
 	body := &extprocv3.HttpBody{Body: raw(), EndOfStream: flag(), EndOfStreamWithoutMessage: flag(), GrpcMessageCompressed: flag(), DrainComplete: flag()}
 	trailers := &extprocv3.HttpTrailers{Trailers: headers()}
 	switch r.IntN(7) {
