@@ -21,18 +21,13 @@ type client struct {
 	http    *http.Client
 	run     context.Context
 	timeout time.Duration
-	pool    []transport // requests in turn
+	pool    []*http.Transport // requests in turn
 	next    atomic.Uint64
 	accept  func(url string, bytes int64) bool
 	bytes   atomic.Uint64
 
 	mu      sync.Mutex
 	failure string // the first one
-}
-
-type transport interface {
-	http.RoundTripper
-	CloseIdleConnections()
 }
 
 // http2Transport keeps to one connection to each server, until the server allows no more streams on it; without the limit, Transport dials
@@ -49,12 +44,12 @@ func newClient(ctx context.Context, c Config) *client {
 	cl := &client{run: ctx, timeout: c.Timeout, accept: c.Accept}
 	if c.HTTP2 {
 		for range c.Connections {
-			cl.pool = append(cl.pool, http2Transport(config))
+			cl.pool = append(cl.pool, http2Transport(config.Clone())) // which it changes
 		}
 	} else {
 		protocols := new(http.Protocols)
 		protocols.SetHTTP1(true)
-		cl.pool = []transport{&http.Transport{
+		cl.pool = []*http.Transport{{
 			TLSClientConfig: config, Protocols: protocols, DisableCompression: true,
 			MaxConnsPerHost: c.Workers, MaxIdleConnsPerHost: c.Workers,
 		}}
