@@ -27,7 +27,11 @@ func fieldsOf(p *plan.Plan, c *sanitize.Counts) Fields {
 	var f Fields
 	names := c.UnknownNames()
 	for i := range c.Positions {
-		n, at := &c.Positions[i], p.Pointers[i]
+		n := &c.Positions[i]
+		if n.Kept|n.Dropped|n.Pseudonymized|n.Mistyped|n.Unknown == 0 {
+			continue // a page has few of the members that a plan knows
+		}
+		at := p.Pointers[i]
 		f.Kept = add(f.Kept, at, n.Kept)
 		f.Dropped = add(f.Dropped, at, n.Dropped)
 		f.Pseudonymized = add(f.Pseudonymized, at, n.Pseudonymized)
