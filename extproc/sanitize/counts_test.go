@@ -72,6 +72,16 @@ func TestUnknownNames(t *testing.T) {
 	}
 }
 
+// A member that the plan does not name but decides is not unknown.
+func TestRestIsNotUnknown(t *testing.T) {
+	p := newPlan(nArray(nOpen(fields{"a": nKeep()}, nDrop())))
+	r := New(Limits{})
+	d := deliver(t, r, p, []byte(`[{"a":1,"b":2},{"b":3,"\u0063":4},{"b":5}]`))
+	if d.err != nil || d.counts["/*"].Unknown != 0 || d.counts["/*/(rest)"].Dropped != 4 || len(r.Counts().UnknownNames()) != 0 {
+		t.Errorf("counted %v, unknown %v, %v", d.counts, r.Counts().UnknownNames(), d.err)
+	}
+}
+
 func TestReportable(t *testing.T) {
 	contract := regexp.MustCompile(`^@?[a-z][A-Za-z.@]{0,63}$`)
 	cases := []string{"", "@", "@@a", "a", "A", "@a", "@A", "aB.c@d", "a1", "a b", "é", "a\xff", "a[", "a{", "a`", "a_", "*", "a\n",

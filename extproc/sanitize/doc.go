@@ -50,7 +50,7 @@
 //     token is made where it goes out (output).
 //
 // What was learned never decides anything: every byte of a name is compared, and one
-// that stands elsewhere is looked up. It is forgotten with the array.
+// that stands elsewhere is looked up. The next outermost array learns anew.
 //
 // # What jsonparser does here
 //
