@@ -254,3 +254,14 @@ func genuine(t *testing.T, c *Codec, offered []byte) {
 	}
 	t.Fatalf("%q is revealed as %q", offered, value)
 }
+
+// An address that was tokenized as it is comes back, whatever domains are hashed with.
+func TestRevealTokenizedAddress(t *testing.T) {
+	for _, domains := range []DomainHandling{Preserve, Redact, Tokenize, Encrypt} {
+		c := codec(t, Config{Domains: domains, DomainSalt: "another"})
+		value := "First.Last@Emea.acme.com"
+		if got, ok := c.AppendReveal(nil, c.AppendTokenized(nil, []byte(value))); !ok || string(got) != value {
+			t.Errorf("handling %d: revealed %q, %v", domains, got, ok)
+		}
+	}
+}
