@@ -144,3 +144,17 @@ func TestSpellingVectors(t *testing.T) {
 		t.Errorf("%d vectors tested", tested)
 	}
 }
+
+// Half an escaped pair is a question mark wherever it stands.
+func TestPsoxyPairsElsewhere(t *testing.T) {
+	body := `[{"a":"x\ud800","b":"y"},{"a":"\udc00x","b":"y"},["\ud800"],"\ud83d\ude00"]`
+	want := `[{"a":"x?","b":"y"},{"a":"?x","b":"y"},["?"],"\ud83d\ude00"]`
+	for _, n := range []*plan.Node{nAny(), nArray(&plan.Node{Op: plan.Any, Object: plan.NewFields(fields{"a": nKeep(), "b": nKeep()}), Items: nKeep()})} {
+		r := New(Limits{})
+		whole := deliver(t, r, psoxyPlan(n), []byte(body))
+		if whole.err != nil || whole.out != want {
+			t.Errorf("became %s, %v, want %s", whole.out, whole.err, want)
+		}
+		checkSplits(t, r, psoxyPlan(n), []byte(body), whole)
+	}
+}
