@@ -27,6 +27,7 @@ import (
 	"github.com/graphveil/graphveil/bench/ladder"
 	"github.com/graphveil/graphveil/bench/report"
 	"github.com/graphveil/graphveil/bench/result"
+	"github.com/graphveil/graphveil/bench/scaling"
 	"github.com/graphveil/graphveil/bench/wan"
 	"github.com/graphveil/graphveil/envoy"
 )
@@ -120,7 +121,13 @@ func run(ctx context.Context, o options) error {
 	if err := r.Write(filepath.Join(o.out, "results.json")); err != nil {
 		return err
 	}
-	return report.Write(o.out, r)
+	if err := report.Write(o.out, r); err != nil {
+		return err
+	}
+	if o.quick || len(o.only) > 0 {
+		return nil // the model needs what a whole run measures
+	}
+	return scaling.Write(o.out, r)
 }
 
 // commit is the one that is measured, as git knows it; "unknown" where it does not.
