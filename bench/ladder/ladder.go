@@ -55,7 +55,7 @@ var Groups = []string{"start", "memory", "stream", "ladder"}
 // Run measures. It ends with the first error, or with ctx; all processes have ended then.
 func Run(ctx context.Context, o Options) (_ []result.Figure, _ []result.Histogram, err error) {
 	r := &run{Options: o, progress: func(string, ...any) {}}
-	steps := slices.DeleteFunc(r.plan(), func(p step) bool { return !o.wants(p.name) })
+	steps := slices.DeleteFunc(r.plan(), func(p step) bool { return !result.Wanted(o.Only, p.name) })
 	if len(steps) == 0 {
 		return nil, nil, fmt.Errorf("measuring through envoy: nothing is called %s", strings.Join(o.Only, ", "))
 	}
@@ -77,11 +77,11 @@ func Run(ctx context.Context, o Options) (_ []result.Figure, _ []result.Histogra
 				o.Progress(fmt.Sprintf(format, args...), left-time.Since(began))
 			}
 		}
-		t := &table{command: "go run ./bench/harness -only " + p.name}
+		t := &result.Table{Command: "go run ./bench/harness -only " + p.name}
 		if err := p.measure(ctx, t); err != nil {
 			return nil, nil, fmt.Errorf("measuring %s: %w", p.name, err)
 		}
-		r.figures = append(r.figures, t.figures...)
+		r.figures = append(r.figures, t.Figures...)
 		left -= p.takes
 	}
 	if err := r.peaks(); err != nil {
@@ -105,13 +105,7 @@ type step struct {
 	name    string        // group/case, as far as it is the same for all figures
 	takes   time.Duration // about
 	pages   []pageName    // besides the small one, which is always there
-	measure func(context.Context, *table) error
-}
-
-func (o Options) wants(name string) bool {
-	return len(o.Only) == 0 || slices.ContainsFunc(o.Only, func(prefix string) bool {
-		return strings.HasPrefix(name+"/", strings.Trim(prefix, "/")+"/")
-	})
+	measure func(context.Context, *result.Table) error
 }
 
 // plan orders the steps: those that need processes of their own first.

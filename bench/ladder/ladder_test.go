@@ -196,7 +196,7 @@ func TestFailuresEndTheRun(t *testing.T) {
 	r.rungs = map[string]*rung{noop: up}
 	situation := situation{"h2", smallPage, false}
 	measure := func(lengths map[string]int64) error {
-		_, err := r.apply(t.Context(), &table{}, "case", noop, load.Max, r.load(situation, page, up, lengths))
+		_, err := r.apply(t.Context(), &result.Table{}, "case", noop, load.Max, r.load(situation, page, up, lengths))
 		return err
 	}
 	if err := measure(lengths); err != nil {

@@ -41,7 +41,7 @@ func (r *run) memorySteps() []step {
 	var steps []step
 	for _, c := range cases {
 		takes := time.Duration(2*rounds) * (c.takes + 2*time.Second)
-		steps = append(steps, step{"memory/" + c.name, takes, []pageName{c.page, sample}, func(ctx context.Context, t *table) error {
+		steps = append(steps, step{"memory/" + c.name, takes, []pageName{c.page, sample}, func(ctx context.Context, t *result.Table) error {
 			for round := range rounds {
 				for _, subject := range rotated([]string{graphveil, noop}, round) {
 					r.progress("memory, %s, round %d of %d: %s", c.name, round+1, rounds, subject)
@@ -60,7 +60,7 @@ func (r *run) memorySteps() []step {
 var sample = pageName{medium, "plain"}
 
 // memory lets clients read a page each, for as long as lasting says, or as fast as they can if it is 0.
-func (r *run) memory(ctx context.Context, t *table, situation, subject string, p *page, clients int, lasting time.Duration) (err error) {
+func (r *run) memory(ctx context.Context, t *result.Table, situation, subject string, p *page, clients int, lasting time.Duration) (err error) {
 	rung, err := r.site.startRung(ctx, subject)
 	if err != nil {
 		return err
@@ -104,8 +104,8 @@ func (r *run) memory(ctx context.Context, t *table, situation, subject string, p
 	if err != nil {
 		return err
 	}
-	t.add("memory", situation+"/processor", subject, "MB", result.Lower, processorPeak/1e6)
-	t.add("memory", situation+"/envoy-growth", subject, "MB", result.Lower, (envoyPeak-before)/1e6)
+	t.Add("memory", situation+"/processor", subject, "MB", result.Lower, processorPeak/1e6)
+	t.Add("memory", situation+"/envoy-growth", subject, "MB", result.Lower, (envoyPeak-before)/1e6)
 	return nil
 }
 
@@ -146,7 +146,7 @@ func (r *run) peaks() error {
 	if runtime.GOOS != "linux" || !loaded {
 		return nil
 	}
-	t := &table{command: "go run ./bench/harness -only ladder"}
+	t := &result.Table{Command: "go run ./bench/harness -only ladder"}
 	for _, subject := range subjects {
 		pids := r.rungs[subject].pids()
 		for _, part := range slices.Sorted(maps.Keys(pids)) {
@@ -154,9 +154,9 @@ func (r *run) peaks() error {
 			if err != nil {
 				return err
 			}
-			t.add("memory", "ladder/"+part, subject, "MB", result.Lower, peak/1e6)
+			t.Add("memory", "ladder/"+part, subject, "MB", result.Lower, peak/1e6)
 		}
 	}
-	r.figures = append(r.figures, t.figures...)
+	r.figures = append(r.figures, t.Figures...)
 	return nil
 }

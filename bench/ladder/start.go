@@ -12,20 +12,20 @@ import (
 const idleWait = 2 * time.Second
 
 // start measures from the start of `graphveil serve` until it is ready, with a token endpoint on loopback, and what it needs when idle.
-func (r *run) start(ctx context.Context, t *table) error {
+func (r *run) start(ctx context.Context, t *result.Table) error {
 	for round := range r.Rounds {
 		r.progress("starting `graphveil serve`, round %d of %d", round+1, r.Rounds)
 		p, took, err := r.site.startGraphveil(ctx, r.site.file("start.sock"))
 		if err != nil {
 			return err
 		}
-		t.add("start", "ready", graphveil, "ms", result.Lower, milliseconds(took.Nanoseconds()))
+		t.Add("start", "ready", graphveil, "ms", result.Lower, milliseconds(took.Nanoseconds()))
 		if runtime.GOOS == "linux" && until(ctx, time.Now().Add(idleWait)) {
 			now, _, err := resident(p.pid())
 			if err != nil {
 				return err
 			}
-			t.add("start", "idle", graphveil, "MB", result.Lower, now/1e6)
+			t.Add("start", "idle", graphveil, "MB", result.Lower, now/1e6)
 		}
 		if err := p.stop(); err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 
 // firstByte measures when the first byte of the first record comes of a page whose records the upstream sends one by one, with a wait
 // before each: in waits.
-func (r *run) firstByte(ctx context.Context, t *table) error {
+func (r *run) firstByte(ctx context.Context, t *result.Table) error {
 	if err := r.openLadder(ctx); err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (r *run) firstByte(ctx context.Context, t *table) error {
 			if err != nil {
 				return fmt.Errorf("asking %s: %w", subject, err)
 			}
-			t.add("stream", "slow-page/first-byte", subject, "records", result.Lower, float64(took)/float64(slowDelay))
+			t.Add("stream", "slow-page/first-byte", subject, "records", result.Lower, float64(took)/float64(slowDelay))
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ func (r *run) ladderSteps() []step {
 		if s.half {
 			takes += time.Duration(r.Rounds*len(subjects)) * (r.halfDuration() + warmUp)
 		}
-		steps = append(steps, step{"ladder/" + s.name(), takes, []pageName{s.page}, func(ctx context.Context, t *table) error {
+		steps = append(steps, step{"ladder/" + s.name(), takes, []pageName{s.page}, func(ctx context.Context, t *result.Table) error {
 			return r.ladder(ctx, s, t)
 		}})
 	}
@@ -70,7 +70,7 @@ func (r *run) ladderSteps() []step {
 func (r *run) halfDuration() time.Duration { return 2 * r.Duration }
 
 // ladder measures one situation: first what each subject can do, then all of them at half of what the no-op processor can.
-func (r *run) ladder(ctx context.Context, s situation, t *table) error {
+func (r *run) ladder(ctx context.Context, s situation, t *result.Table) error {
 	if err := r.openLadder(ctx); err != nil {
 		return err
 	}
@@ -90,9 +90,9 @@ func (r *run) ladder(ctx context.Context, s situation, t *table) error {
 			if err != nil {
 				return err
 			}
-			t.add("ladder", s.name()+"/max", subject, "req/s", result.Higher, report.Throughput())
+			t.Add("ladder", s.name()+"/max", subject, "req/s", result.Higher, report.Throughput())
 			if s.page.size == huge {
-				t.add("ladder", s.name()+"/max", subject, "MB/s", result.Higher, report.Throughput()*float64(page.bytes)/1e6)
+				t.Add("ladder", s.name()+"/max", subject, "MB/s", result.Higher, report.Throughput()*float64(page.bytes)/1e6)
 			}
 		}
 	}
@@ -103,9 +103,13 @@ func (r *run) ladder(ctx context.Context, s situation, t *table) error {
 }
 
 // half is the fixed rate.
-func (r *run) half(ctx context.Context, s situation, t *table, loads map[string]load.Config) error {
+func (r *run) half(ctx context.Context, s situation, t *result.Table, loads map[string]load.Config) error {
 	situation := s.name() + "/half"
-	rate := t.find("ladder", s.name()+"/max", noop, "req/s").Median() / 2
+	most, ok := result.Results{Figures: t.Figures}.Find("ladder", s.name()+"/max", noop, "req/s")
+	if !ok {
+		return fmt.Errorf("measuring at a fixed rate: %s of %s is not known", s.name()+"/max", noop)
+	}
+	rate := most.Median() / 2
 	latencies := map[string]*hdrhistogram.Histogram{}
 	for round := range r.Rounds {
 		for _, subject := range rotated(subjects, round) {
@@ -118,7 +122,7 @@ func (r *run) half(ctx context.Context, s situation, t *table, loads map[string]
 			}
 			for _, percentile := range []float64{50, 99} {
 				value := milliseconds(report.Latency.ValueAtPercentile(percentile))
-				t.add("ladder", fmt.Sprintf("%s/p%g", situation, percentile), subject, "ms", result.Lower, value)
+				t.Add("ladder", fmt.Sprintf("%s/p%g", situation, percentile), subject, "ms", result.Lower, value)
 			}
 			if latencies[subject] == nil {
 				latencies[subject] = report.Latency
@@ -129,7 +133,7 @@ func (r *run) half(ctx context.Context, s situation, t *table, loads map[string]
 	}
 	for _, subject := range subjects {
 		r.histograms = append(r.histograms, result.Histogram{
-			Group: "ladder", Case: situation, Subject: subject, Unit: "ms", Points: result.Points(latencies[subject], 1e6), Command: t.command,
+			Group: "ladder", Case: situation, Subject: subject, Unit: "ms", Points: result.Points(latencies[subject], 1e6), Command: t.Command,
 		})
 	}
 	return nil
@@ -152,7 +156,7 @@ func (r *run) load(s situation, p *page, rung *rung, lengths map[string]int64) l
 }
 
 // apply loads a subject, and adds what each request took of the processors.
-func (r *run) apply(ctx context.Context, t *table, situation, subject string, how func(context.Context, load.Config) (*load.Report, error), c load.Config) (*load.Report, error) {
+func (r *run) apply(ctx context.Context, t *result.Table, situation, subject string, how func(context.Context, load.Config) (*load.Report, error), c load.Config) (*load.Report, error) {
 	rung := r.rungs[subject]
 	u := newUsage(rung)
 	c.Began = u.begin
@@ -166,7 +170,7 @@ func (r *run) apply(ctx context.Context, t *table, situation, subject string, ho
 	}
 	for _, part := range slices.Sorted(maps.Keys(used)) {
 		each := float64(used[part]) / float64(time.Microsecond) / float64(report.Requests())
-		t.add("cpu", situation+"/"+part, subject, "µs/request", result.Lower, each)
+		t.Add("cpu", situation+"/"+part, subject, "µs/request", result.Lower, each)
 	}
 	return report, nil
 }

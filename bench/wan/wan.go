@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/graphveil/graphveil/bench/load"
@@ -82,23 +80,15 @@ func Run(ctx context.Context, o Options) (_ []result.Figure, err error) {
 	for i := range lines {
 		for _, p := range s.upstream.pages {
 			c := situation{i, p}
-			if o.wants(c.name()) && (!o.Quick || len(cases) == 0) {
+			if result.Wanted(o.Only, Group+"/"+c.name()) && (!o.Quick || len(cases) == 0) {
 				cases = append(cases, c)
 			}
 		}
 	}
 	left := time.Duration(o.Rounds*len(cases)*2*len(subjects)) * (o.Duration + warmUp)
-	figures := map[string]*result.Figure{}
-	var order []string
-	add := func(situation, what, subject, unit, better string, value float64) {
-		f := result.Figure{Group: Group, Case: situation + "/" + what, Subject: subject, Unit: unit, Better: better, Command: "go run ./bench/harness -only " + Group + "/" + situation}
-		if figures[f.String()] == nil {
-			figures[f.String()] = &f
-			order = append(order, f.String())
-		}
-		figures[f.String()].Rounds = append(figures[f.String()].Rounds, value)
-	}
+	var all []result.Figure
 	for _, c := range cases {
+		t := &result.Table{Command: "go run ./bench/harness -only " + Group + "/" + c.name()}
 		l := lines[c.line]
 		s.line.set(l.delay, l.rate)
 		for round := range o.Rounds {
@@ -111,21 +101,18 @@ func Run(ctx context.Context, o Options) (_ []result.Figure, err error) {
 				if err != nil {
 					return nil, fmt.Errorf("measuring %s: %w", c.name(), err)
 				}
-				add(c.name(), "latency", subject, "ms", result.Lower, float64(one.Latency.ValueAtPercentile(50))/1e6)
+				t.Add(Group, c.name()+"/latency", subject, "ms", result.Lower, float64(one.Latency.ValueAtPercentile(50))/1e6)
 				many, took, err := s.load(ctx, subject, c.page, inFlight, o.Duration)
 				if err != nil {
 					return nil, fmt.Errorf("measuring %s: %w", c.name(), err)
 				}
-				add(c.name(), "max", subject, "req/s", result.Higher, many.Throughput())
-				add(c.name(), "cpu", subject, "µs/request", result.Lower, float64(took.Microseconds())/float64(many.Requests()))
-				add(c.name(), "bytes", subject, "KB", result.Lower, float64(c.page.bytes[subject])/1e3)
+				t.Add(Group, c.name()+"/max", subject, "req/s", result.Higher, many.Throughput())
+				t.Add(Group, c.name()+"/cpu", subject, "µs/request", result.Lower, float64(took.Microseconds())/float64(many.Requests()))
+				t.Add(Group, c.name()+"/bytes", subject, "KB", result.Lower, float64(c.page.bytes[subject])/1e3)
 				left -= 2 * (o.Duration + warmUp)
 			}
 		}
-	}
-	var all []result.Figure
-	for _, name := range order {
-		all = append(all, *figures[name])
+		all = append(all, t.Figures...)
 	}
 	return all, nil
 }
@@ -137,12 +124,6 @@ type situation struct {
 }
 
 func (c situation) name() string { return lines[c.line].name + "/" + c.page.size }
-
-func (o Options) wants(name string) bool {
-	return len(o.Only) == 0 || slices.ContainsFunc(o.Only, func(prefix string) bool {
-		return strings.HasPrefix(Group+"/"+name+"/", strings.Trim(prefix, "/")+"/")
-	})
-}
 
 // site is all that is needed.
 type site struct {
