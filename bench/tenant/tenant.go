@@ -10,6 +10,7 @@ package tenant
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -39,6 +40,8 @@ type Config struct {
 	Apps []entra.App
 	// TokenLifetime is the life of access tokens; zero is entra.DefaultTokenLifetime.
 	TokenLifetime time.Duration
+	// CAELifetime is the life of those whose client declares the capability CP1; zero is TokenLifetime.
+	CAELifetime time.Duration
 	// Names are further DNS names and IP addresses for the certificates.
 	Names []string
 	// CA issues the certificates; nil makes a new one.
@@ -81,6 +84,10 @@ func start(cfg Config) (t *Tenant, err error) {
 	}
 	cfg.Graph.Authorize = func(bearer string) ([]string, error) {
 		claims, err := t.Entra.Verify(bearer)
+		var revoked *entra.RevokedError
+		if errors.As(err, &revoked) && revoked.Claims != "" {
+			err = &graph.ChallengeError{Claims: revoked.Claims}
+		}
 		return claims.Roles, err
 	}
 	if t.Graph, err = graph.New(cfg.Graph); err != nil {
@@ -96,7 +103,7 @@ func start(cfg Config) (t *Tenant, err error) {
 		}
 		apps[i] = app
 	}
-	if t.Entra, err = entra.New(entra.Config{TenantID: t.id, Apps: apps, TokenLifetime: cfg.TokenLifetime}); err != nil {
+	if t.Entra, err = entra.New(entra.Config{TenantID: t.id, Apps: apps, TokenLifetime: cfg.TokenLifetime, CAELifetime: cfg.CAELifetime}); err != nil {
 		return nil, err
 	}
 	pair, err := t.CA.Issue(append(Names[:len(Names):len(Names)], cfg.Names...)...)

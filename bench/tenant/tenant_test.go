@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +53,34 @@ func get(t *testing.T, client *http.Client, target, token string) (status int, b
 	return res.StatusCode, string(data)
 }
 
+// signIn gets a token from Entra with the assertion of the file, and a claims parameter unless that is empty.
+func signIn(t *testing.T, tenant *Tenant, client *http.Client, file, claims string) string {
+	t.Helper()
+	assertion, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {app}, "scope": {"https://graph.microsoft.com/.default"},
+		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {string(assertion)},
+	}
+	if claims != "" {
+		form.Set("claims", claims)
+	}
+	res, err := client.PostForm(tenant.Authority()+"/"+tenant.ID()+"/oauth2/v2.0/token", form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var granted struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&granted); err != nil || res.StatusCode != 200 || granted.AccessToken == "" {
+		t.Fatalf("signing in: status %d, error %v", res.StatusCode, err)
+	}
+	return granted.AccessToken
+}
+
 // TestSignInAndRead takes the whole way: an assertion from the file, a token from Entra, data from Graph within the granted roles.
 func TestSignInAndRead(t *testing.T) {
 	tenant := startTenant(t, Config{Apps: []entra.App{{ClientID: app, Roles: []string{"User.Read.All"}}}, Graph: graph.Config{Users: 3}})
@@ -61,30 +91,12 @@ func TestSignInAndRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the assertion is good for more than one sign-in
-		assertion, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := client.PostForm(tenant.Authority()+"/"+tenant.ID()+"/oauth2/v2.0/token", url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {app}, "scope": {"https://graph.microsoft.com/.default"},
-			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {string(assertion)},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var granted struct {
-			AccessToken string `json:"access_token"`
-		}
-		err = json.NewDecoder(res.Body).Decode(&granted)
-		res.Body.Close()
-		if err != nil || res.StatusCode != 200 || granted.AccessToken == "" {
-			t.Fatalf("signing in: status %d, error %v", res.StatusCode, err)
-		}
-		status, body := get(t, client, tenant.GraphURL()+"/v1.0/users", granted.AccessToken)
+		token := signIn(t, tenant, client, file, "")
+		status, body := get(t, client, tenant.GraphURL()+"/v1.0/users", token)
 		if status != 200 || strings.Count(body, `"userPrincipalName"`) != 3 {
 			t.Errorf("GET /users: status %d, body %s", status, body)
 		}
-		if status, body := get(t, client, tenant.GraphURL()+"/v1.0/groups", granted.AccessToken); status != 403 {
+		if status, body := get(t, client, tenant.GraphURL()+"/v1.0/groups", token); status != 403 {
 			t.Errorf("GET /groups without the role: status %d, body %s", status, body)
 		}
 	}
@@ -100,6 +112,49 @@ func TestSignInAndRead(t *testing.T) {
 	}
 	if status, _ := get(t, client, tenant.GraphURL()+"/v1.0/users", token); status != 200 {
 		t.Errorf("GET /users with an issued token: status %d", status)
+	}
+}
+
+// TestRevokedToken: Graph calls a token back with a challenge, and takes one that was asked for with what the challenge says.
+func TestRevokedToken(t *testing.T) {
+	tenant := startTenant(t, Config{Apps: []entra.App{{ClientID: app, Roles: []string{"User.Read.All"}}}, Graph: graph.Config{Users: 3}})
+	client := tenant.Client()
+	t.Cleanup(client.CloseIdleConnections)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := tenant.WriteAssertion(file, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	read := func(token string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, tenant.GraphURL()+"/v1.0/users", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res
+	}
+	ordinary, capable := signIn(t, tenant, client, file, ""), signIn(t, tenant, client, file, `{"access_token":{"xms_cc":{"values":["CP1"]}}}`)
+	tenant.Entra.Revoke(app)
+	if res := read(ordinary); res.StatusCode != 401 || strings.Contains(res.Header.Get("WWW-Authenticate"), "claims") {
+		t.Errorf("a revoked token without the capability: status %d %v", res.StatusCode, res.Header)
+	}
+	res := read(capable)
+	match := regexp.MustCompile(`^Bearer realm="", authorization_uri="[^"]+", client_id="[^"]+", error="insufficient_claims", claims="([^"]+)"$`).
+		FindStringSubmatch(res.Header.Get("WWW-Authenticate"))
+	if res.StatusCode != 401 || match == nil {
+		t.Fatalf("a revoked token: status %d %v", res.StatusCode, res.Header)
+	}
+	claims, err := base64.StdEncoding.DecodeString(match[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := read(signIn(t, tenant, client, file, string(claims))); res.StatusCode != 200 {
+		t.Errorf("a token that was asked for with %s: status %d", claims, res.StatusCode)
 	}
 }
 

@@ -31,30 +31,38 @@ type Claims struct {
 // (learn.microsoft.com/entra/identity-platform/access-token-claims-reference).
 type accessClaims struct {
 	jwt.Claims
-	AppID    string   `json:"appid"`
-	AppIDACR string   `json:"appidacr"` // "2": authenticated with a certificate or an assertion
-	IDP      string   `json:"idp"`
-	IDType   string   `json:"idtyp"`
-	ObjectID string   `json:"oid"`
-	Roles    []string `json:"roles,omitempty"`
-	TenantID string   `json:"tid"`
-	UTI      string   `json:"uti"`
-	Version  string   `json:"ver"`
+	AppID        string   `json:"appid"`
+	AppIDACR     string   `json:"appidacr"` // "2": authenticated with a certificate or an assertion
+	IDP          string   `json:"idp"`
+	IDType       string   `json:"idtyp"`
+	ObjectID     string   `json:"oid"`
+	Roles        []string `json:"roles,omitempty"`
+	TenantID     string   `json:"tid"`
+	UTI          string   `json:"uti"`
+	Version      string   `json:"ver"`
+	Capabilities []string `json:"xms_cc,omitempty"` // of the client: "CP1"
 }
 
 // issuer is the iss claim of v1.0 tokens, the same whatever host the token was asked from.
 func (s *Server) issuer() string { return "https://sts.windows.net/" + s.cfg.TenantID + "/" }
 
-// Issue makes an access token for a registered application without the exchange of an assertion. The token endpoint uses it; tests
-// of the synthetic Graph may too. No two tokens are equal.
-func (s *Server) Issue(clientID string) (string, error) {
+// Issue makes an access token for a registered application without the exchange of an assertion, for tests of the synthetic Graph. No
+// two tokens are equal.
+func (s *Server) Issue(clientID string) (string, error) { return s.issue(clientID, wanted{}) }
+
+// issue is Issue for a client that wants something of its token.
+func (s *Server) issue(clientID string, w wanted) (string, error) {
 	app, ok := s.apps[strings.ToLower(clientID)]
 	if !ok {
 		return "", fmt.Errorf("issuing access token: application %q is not registered", clientID)
 	}
 	now := s.cfg.Now()
 	principal := "sp-" + app.ClientID
-	valid := jwt.NewNumericDate(now.Add(-5 * time.Minute)) // Entra back-dates iat and nbf by five minutes
+	valid := jwt.NewNumericDate(w.begin(now))
+	var capabilities []string
+	if w.capable {
+		capabilities = []string{"CP1"}
+	}
 	return sign(s.key, accessClaims{
 		Claims: jwt.Claims{
 			Issuer:    s.issuer(),
@@ -62,7 +70,7 @@ func (s *Server) Issue(clientID string) (string, error) {
 			Audience:  jwt.Audience{s.cfg.Resource},
 			IssuedAt:  valid,
 			NotBefore: valid,
-			Expiry:    jwt.NewNumericDate(now.Add(s.cfg.TokenLifetime)),
+			Expiry:    jwt.NewNumericDate(now.Add(s.lifetime(w))),
 		},
 		AppID:    app.ClientID,
 		AppIDACR: "2",
@@ -73,11 +81,16 @@ func (s *Server) Issue(clientID string) (string, error) {
 		TenantID: s.cfg.TenantID,
 		UTI:      rand.Text(),
 		Version:  "1.0",
+
+		Capabilities: capabilities,
 	})
 }
 
-// Verify accepts an access token that this server signed for its own resource and tenant and that has not expired. The error never
-// holds a part of the token.
+// graphSkew is by how much a token may begin in the future, as resources allow for clocks that differ.
+const graphSkew = 5 * time.Minute
+
+// Verify accepts an access token that this server signed for its own resource and tenant and that has neither expired nor been revoked
+// ([RevokedError]). The error never holds a part of the token.
 func (s *Server) Verify(token string) (Claims, error) {
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
@@ -93,10 +106,13 @@ func (s *Server) Verify(token string) (Claims, error) {
 		return Claims{}, errors.New("verifying access token: it is for another resource")
 	case claims.TenantID != s.cfg.TenantID || claims.Issuer != s.issuer():
 		return Claims{}, errors.New("verifying access token: it is of another tenant")
-	case claims.Expiry == nil || claims.NotBefore == nil || now.Before(claims.NotBefore.Time()):
+	case claims.Expiry == nil || claims.NotBefore == nil || now.Add(graphSkew).Before(claims.NotBefore.Time()):
 		return Claims{}, errors.New("verifying access token: it is not valid yet")
 	case !now.Before(claims.Expiry.Time()):
 		return Claims{}, fmt.Errorf("verifying access token: %w", ErrExpired)
+	}
+	if err := s.checkRevoked(claims); err != nil {
+		return Claims{}, err
 	}
 	return Claims{AppID: claims.AppID, TenantID: claims.TenantID, Roles: claims.Roles, Expiry: claims.Expiry.Time()}, nil
 }

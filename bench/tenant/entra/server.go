@@ -41,6 +41,9 @@ type Config struct {
 	Apps []App
 	// TokenLifetime is the life of an access token. Zero: [DefaultTokenLifetime].
 	TokenLifetime time.Duration
+	// CAELifetime is the life of an access token whose client declares the capability CP1; Entra gives up to 28 hours. Zero: as
+	// TokenLifetime.
+	CAELifetime time.Duration
 	// RefreshIn is sent as refresh_in with each token: the age at which the client should ask for the next. Zero: not sent, as
 	// Entra does for ordinary tokens.
 	RefreshIn time.Duration
@@ -81,9 +84,11 @@ type Server struct {
 
 	fault atomic.Pointer[Fault]
 
-	mu    sync.Mutex
-	stats Stats
-	used  map[string]time.Time // redeemed assertions (see replayKey) until they expire
+	mu       sync.Mutex
+	stats    Stats
+	used     map[string]time.Time // redeemed assertions (see replayKey) until they expire
+	revoked  map[string]int64     // by lower-case client id: the second from which on its tokens are good
+	disabled map[string]bool      // by lower-case client id
 }
 
 // New makes a server with a fresh signing key (RSA, 2048 bits). It fails on a configuration that no tenant could have.
@@ -120,7 +125,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating synthetic entra: %w", err)
 	}
-	s := &Server{cfg: cfg, apps: apps, key: key, mux: http.NewServeMux(), used: make(map[string]time.Time)}
+	s := &Server{cfg: cfg, apps: apps, key: key, mux: http.NewServeMux(),
+		used: make(map[string]time.Time), revoked: make(map[string]int64), disabled: make(map[string]bool)}
 	s.stats.Refused = make(map[int]int)
 	s.mux.HandleFunc("GET /common/discovery/instance", s.serveInstance)
 	s.mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", s.serveConfiguration)

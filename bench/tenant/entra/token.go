@@ -34,12 +34,20 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, *no)
 		return
 	}
-	token, err := s.Issue(app.ClientID)
+	want, no := wantedOf(r.PostForm)
+	if no == nil {
+		no = s.checkEnabled(app)
+	}
+	if no != nil {
+		s.refuse(w, *no)
+		return
+	}
+	token, err := s.issue(app.ClientID, want)
 	if err != nil {
 		s.refuse(w, refusal{90033, http.StatusServiceUnavailable, "temporarily_unavailable", "A transient error has occurred."})
 		return
 	}
-	seconds := max(int(s.cfg.TokenLifetime/time.Second)-1, 0) // Entra says 3599 for an hour
+	seconds := max(int(s.lifetime(want)/time.Second)-1, 0) // Entra says 3599 for an hour
 	answer := map[string]any{
 		"token_type":     "Bearer",
 		"expires_in":     seconds,

@@ -50,7 +50,8 @@ type Config struct {
 	// Record is the number of latest requests that Requests returns; 0 keeps none.
 	Record int
 
-	// Authorize judges the bearer token of a request and returns its application roles. Any error is a 401.
+	// Authorize judges the bearer token of a request and returns its application roles. Any error is a 401, a [ChallengeError]
+	// one with a claims challenge.
 	Authorize func(bearer string) (roles []string, err error)
 }
 

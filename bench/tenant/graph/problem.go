@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"encoding/base64"
 	"net/http"
 	"time"
 )
@@ -9,13 +10,18 @@ import (
 type problem struct {
 	status        int
 	code, message string
+	claims        string // with 401: what the next token must be asked for with
 }
 
 func (a *answer) problem(p *problem) {
 	h := a.w.Header()
 	switch p.status {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`)
+		challenge := `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`
+		if p.claims != "" {
+			challenge += `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(p.claims)) + `"`
+		}
+		h.Set("WWW-Authenticate", challenge)
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodGet)
 	case http.StatusTooManyRequests:
