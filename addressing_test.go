@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -37,7 +36,7 @@ func newWholeLab(t *testing.T, users int) *lab {
 	})
 	l.config.Tokens.Connectors = map[string]auth.Connector{}
 	for name, client := range clients {
-		l.config.Tokens.Connectors[name] = auth.Connector{ClientID: client, AssertionFile: filepath.Join(l.dir, "assertion", "token")}
+		l.config.Tokens.Connectors[name] = auth.Connector{ClientID: client}
 	}
 	l.config.Log.Level = "info"
 	return l

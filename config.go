@@ -104,7 +104,26 @@ func readConfig(file string) (*Config, error) {
 		}
 	}
 	c.setDefaults()
-	return c, nil
+	return c, c.matchCloud()
+}
+
+// matchCloud gives Envoy the Graph of the cloud that tokens are for, and refuses
+// another: its tokens would go to a host that they are not for.
+func (c *Config) matchCloud() error {
+	if len(c.Tokens.Connectors) == 0 {
+		return nil // an offline command
+	}
+	cloud, err := c.Tokens.ResolveCloud()
+	if err != nil {
+		return fmt.Errorf("reading the configuration: tokens: %w", err)
+	}
+	if c.Envoy.Upstream.Host == "" {
+		c.Envoy.Upstream.Host = cloud.Graph
+	}
+	if !strings.EqualFold(c.upstream(), cloud.Graph) {
+		return fmt.Errorf("reading the configuration: envoy.upstream.host is %q, but tokens are for %s\nhint: leave it out, and set tokens.cloud; envoy.upstream.address is where to connect", c.Envoy.Upstream.Host, cloud.Graph)
+	}
+	return nil
 }
 
 func decodeConfig(text []byte, c *Config) error {

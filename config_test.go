@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/graphveil/graphveil/auth"
 )
 
 // deploy/graphveil.yaml is the reference of the configuration: it must decode,
@@ -30,6 +33,9 @@ func TestExampleConfigurationIsComplete(t *testing.T) {
 	if err := yaml.Unmarshal(text, &tree); err != nil {
 		t.Fatal(err)
 	}
+	for _, missing := range missingBlocks(string(text)) {
+		t.Errorf("deploy/graphveil.yaml lacks the credential key %s", missing)
+	}
 	for _, missing := range missingKeys(reflect.TypeFor[Config](), tree, "") {
 		if missing == "envoy.processor" { // refused: processor.listen says it
 			continue
@@ -43,6 +49,9 @@ func missingKeys(t reflect.Type, tree map[string]any, path string) []string {
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if name == "-" {
+			continue
+		}
+		if f.Type.Kind() == reflect.Pointer { // one block of several: see missingBlocks
 			continue
 		}
 		value, ok := tree[name]
@@ -64,6 +73,32 @@ func missingKeys(t reflect.Type, tree map[string]any, path string) []string {
 	return slices.Compact(missing)
 }
 
+// missingBlocks returns the ways to sign in, and their keys, that the text lacks. One
+// stands there, the others as comments.
+func missingBlocks(text string) []string {
+	var missing []string
+	for f := range reflect.TypeFor[auth.Credential]().Fields() {
+		name := f.Tag.Get("yaml")
+		_, block, ok := strings.Cut(text, "\n    "+name+":")
+		if !ok {
+			if _, block, ok = strings.Cut(text, "\n    # "+name+":"); !ok {
+				missing = append(missing, name)
+				continue
+			}
+		}
+		block = nextBlock.Split(block, 2)[0]
+		for key := range f.Type.Elem().Fields() {
+			if key := key.Tag.Get("yaml"); !strings.Contains(block, "\n      "+key+":") && !strings.Contains(block, "\n    #   "+key+":") {
+				missing = append(missing, name+"."+key)
+			}
+		}
+	}
+	return missing
+}
+
+// nextBlock is the first line of another block of credential, or of what follows.
+var nextBlock = regexp.MustCompile(`\n    (# )?[a-z_]+:|\n  [a-z_]+:`)
+
 func TestConfigurationErrors(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"polcy: {}", "polcy"},
@@ -72,10 +107,36 @@ func TestConfigurationErrors(t *testing.T) {
 		{"policy: [", "graphveil.yaml documents"},
 		{"pseudonyms: {salt: abc}", "salt"},
 		{"envoy: {processor: /run/x.sock}", "processor.listen"},
+		{"tokens: {credential: {kubernets: {}}}", "kubernets"},
 	} {
 		err := decodeConfig([]byte(test.text), &Config{})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one that names %q", test.text, err, test.want)
+		}
+	}
+}
+
+// Tokens of one cloud must not go to the Graph of another.
+func TestUpstreamIsOfTheCloudOfTheTokens(t *testing.T) {
+	const tokens = "tokens: {tenant: contoso.example, connectors: {x: {}}%s}\n"
+	for _, test := range []struct{ tokens, envoy, host, want string }{
+		{"", "", "graph.microsoft.com", ""},
+		{", cloud: us_dod", "", "dod-graph.microsoft.us", ""},
+		{", cloud: us_government", "envoy: {upstream: {host: \"Graph.Microsoft.us:443\"}}", "Graph.Microsoft.us:443", ""},
+		{", cloud: china", "envoy: {upstream: {host: graph.microsoft.com}}", "", "tokens are for microsoftgraph.chinacloudapi.cn"},
+		{"", "envoy: {upstream: {host: graph.microsoft.us}}", "", "tokens are for graph.microsoft.com"},
+		{", cloud: moon", "", "", "must be global"},
+	} {
+		file := t.TempDir() + "/graphveil.yaml"
+		if err := os.WriteFile(file, fmt.Appendf(nil, tokens+"%s", test.tokens, test.envoy), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := readConfig(file)
+		switch {
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%+v: error %v", test, err)
+		case test.want == "" && (err != nil || c.Envoy.Upstream.Host != test.host):
+			t.Errorf("%+v: host %q, %v", test, c.Envoy.Upstream.Host, err)
 		}
 	}
 }

@@ -221,6 +221,7 @@ func (d *demonstration) config(f demoFlags, apps map[string]string) (*Config, er
 		Policy: PolicyConfig{Options: f.options},
 		Tokens: auth.Config{
 			Tenant: d.tenant.ID(), Authority: d.tenant.Authority(), CAFile: d.caFile, SkipInstanceDiscovery: true,
+			Credential: auth.Credential{File: &auth.File{Path: d.assertionFile()}},
 			Connectors: map[string]auth.Connector{},
 		},
 		Processor: ProcessorConfig{Listen: filepath.Join(d.folder, "processor.sock"), Admin: "127.0.0.1:0", DrainTimeout: 5 * time.Second},
@@ -232,7 +233,7 @@ func (d *demonstration) config(f demoFlags, apps map[string]string) (*Config, er
 		},
 	}
 	for name, id := range apps {
-		c.Tokens.Connectors[name] = auth.Connector{ClientID: id, AssertionFile: d.assertionFile()}
+		c.Tokens.Connectors[name] = auth.Connector{ClientID: id}
 	}
 	if c.Pseudonyms.SaltFile, err = d.randomFile("salt"); err != nil {
 		return nil, err

@@ -109,9 +109,10 @@ func (l *lab) newConfig() *Config {
 		Pseudonyms: PseudonymConfig{SaltFile: l.file("salt"), KeyFile: l.file("key")},
 		Tokens: auth.Config{
 			Tenant: l.ID(), Authority: l.Authority(), CAFile: l.caFile, SkipInstanceDiscovery: true,
+			Credential: auth.Credential{File: &auth.File{Path: filepath.Join(l.dir, "assertion", "token")}},
 			Connectors: map[string]auth.Connector{
-				"entra_id":     {ClientID: directoryClient, AssertionFile: filepath.Join(l.dir, "assertion", "token")},
-				"outlook_mail": {ClientID: mailClient, AssertionFile: filepath.Join(l.dir, "assertion", "token")},
+				"entra_id":     {ClientID: directoryClient},
+				"outlook_mail": {ClientID: mailClient},
 			},
 		},
 		Processor: ProcessorConfig{Listen: l.file("p.sock"), Admin: "127.0.0.1:0"},

@@ -92,7 +92,7 @@ func newLabOfAll(t *testing.T) *lab {
 		}
 	})
 	for name, id := range applications {
-		l.config.Tokens.Connectors[name] = auth.Connector{ClientID: id, AssertionFile: filepath.Join(l.dir, "assertion", "token")}
+		l.config.Tokens.Connectors[name] = auth.Connector{ClientID: id}
 	}
 	return l
 }

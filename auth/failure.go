@@ -39,14 +39,15 @@ const (
 	// CodeMalformed: an answer that makes no sense: not JSON, too large, no usable token in it, a redirect, an endpoint
 	// without TLS.
 	CodeMalformed Code = "entra_malformed"
-	// CodeAssertion: the assertion file cannot be used; Entra was not asked for a token. Detail says why.
-	CodeAssertion Code = "assertion_unreadable"
+	// CodeCredential: there is nothing to sign in with (a file cannot be read, a platform gives no assertion); Entra was not asked for a
+	// token. Detail says why.
+	CodeCredential Code = "credential_unavailable"
 	// CodePending: the caller's context ended while the request to Entra was still running. Never counted as a failure of Entra.
 	CodePending Code = "token_pending"
 )
 
 // failureCodes are those that a token request can end in.
-var failureCodes = []Code{CodeUnreachable, CodeUnavailable, CodeThrottled, CodeRejected, CodeMalformed, CodeAssertion}
+var failureCodes = []Code{CodeUnreachable, CodeUnavailable, CodeThrottled, CodeRejected, CodeMalformed, CodeCredential}
 
 // Error is why there is no token. Its text is made of fixed words and numbers: MSAL's errors, which may hold whole response bodies,
 // are classified and dropped. It matches [ErrUnavailable], and the context's error if that ended the wait.
@@ -90,12 +91,12 @@ var aadsts = regexp.MustCompile(`AADSTS([0-9]{4,9})`)
 
 // classify reduces an error of MSAL to an [Error]. No text of it survives.
 func classify(err error, now time.Time) *Error {
-	var unreadable *assertionError
+	var credential *credentialError
 	var call msalerrors.CallErr
 	var notJSON msalerrors.InvalidJsonErr
 	switch {
-	case errors.As(err, &unreadable):
-		return &Error{Code: CodeAssertion, Detail: unreadable.detail}
+	case errors.As(err, &credential):
+		return &Error{Code: CodeCredential, Detail: credential.detail, retryAfter: min(credential.retryAfter, maxRetryAfter)}
 	case errors.As(err, &call) && call.Resp != nil:
 		failure := &Error{Code: codeOfStatus(call.Resp.StatusCode), retryAfter: retryAfter(call.Resp.Header, now)}
 		if failure.Code == CodeRejected {

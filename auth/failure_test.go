@@ -42,7 +42,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"tenant", func(w *world) { w.cfg.Tenant = "99999999-2222-3333-4444-555555555555" }, 90002},
 		{"application", func(w *world) {
-			w.cfg.Connectors["entra_id"] = Connector{ClientID: strangeApp, AssertionFile: w.file(directoryApp)}
+			w.cfg.Connectors["entra_id"] = Connector{ClientID: strangeApp, Credential: fromTokenFile(w.file(directoryApp))}
 		}, 700016},
 		{"scope of another cloud", func(w *world) { w.cfg.Scope = "https://graph.microsoft.us/.default" }, 500011},
 		{"issuer", assertion(renamed, subject, entra.Audience, time.Hour), 700211},
@@ -220,7 +220,7 @@ func TestAssertionFileTroubleIsNamedAndHeals(t *testing.T) {
 		if err := os.Remove(w.file(directoryApp)); err != nil {
 			t.Fatal(err)
 		}
-		wantDetail(t, w.wantError(m, "entra_id", CodeAssertion), "missing")
+		wantDetail(t, w.wantError(m, "entra_id", CodeCredential), "missing")
 		if requests := w.entra.Stats().TokenRequests; requests != 0 {
 			t.Errorf("%d token requests without an assertion", requests)
 		}
@@ -251,8 +251,8 @@ func TestReadAssertion(t *testing.T) {
 			if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			got, err := readAssertion(path)
-			var unreadable *assertionError
+			got, err := fromFile(path)(t.Context())
+			var unreadable *credentialError
 			switch {
 			case test.detail == "" && (err != nil || got != strings.TrimSpace(test.content)):
 				t.Errorf("got %q, %v", got, err)
@@ -261,7 +261,7 @@ func TestReadAssertion(t *testing.T) {
 			}
 		})
 	}
-	if _, err := readAssertion(t.TempDir()); err == nil || !strings.HasSuffix(err.Error(), "not_a_file") {
+	if _, err := fromFile(t.TempDir())(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "not_a_file") {
 		t.Errorf("a folder: %v", err)
 	}
 }

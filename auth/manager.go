@@ -1,4 +1,5 @@
-// Package auth gets Microsoft Graph access tokens by federated identity and keeps them fresh, one Entra application per connector.
+// Package auth gets Microsoft Graph access tokens by federated identity and keeps them fresh, one Entra application per connector. Each
+// way to sign in ([Credential]) has a file of its own.
 //
 // Call [New] with the configuration, [Manager.Run] in a goroutine for as long as the process serves, and [Manager.Token] for each
 // request; [Manager.Ready] and [Manager.First] say when the first tokens are there and [Manager.Status] feeds metrics.
@@ -7,8 +8,8 @@
 // until a minute before it expires; after that callers get an [Error] that says when to come again. However many callers wait, an
 // application makes one request at a time, and none while it backs off after a failure.
 //
-// Nothing here logs or returns as an error any part of a token, of an assertion or of what Entra answered. The package does not cache
-// on disk, does not use client secrets, and does not look at what Graph says about a token.
+// Nothing here logs or returns as an error any part of a token, of a credential or of what Entra or a platform answered. The package
+// keeps nothing on disk.
 package auth
 
 import (
@@ -20,7 +21,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,17 +33,17 @@ type Manager struct {
 	first        chan struct{}
 }
 
-// New makes a Manager from a configuration. It reads the CA file, but neither an assertion nor anything from the network.
+// New makes a Manager from a configuration. It reads the CA file, but neither a credential nor anything from the network.
 func New(cfg Config, logger *slog.Logger) (*Manager, error) {
-	return newManager(cfg, logger, (&net.Dialer{Timeout: connectTimeout}).DialContext)
+	return newManager(cfg, logger, network{dial: (&net.Dialer{Timeout: connectTimeout}).DialContext})
 }
 
-func newManager(cfg Config, logger *slog.Logger, dial dialer) (*Manager, error) {
-	cfg, err := cfg.validate()
+func newManager(cfg Config, logger *slog.Logger, n network) (*Manager, error) {
+	cfg, _, err := cfg.Complete()
 	if err != nil {
 		return nil, fmt.Errorf("checking token configuration: %w", err)
 	}
-	httpClient, err := newHTTPClient(cfg.CAFile, dial)
+	httpClient, err := n.entra(cfg.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("creating token client: %w", err)
 	}
@@ -52,10 +52,9 @@ func newManager(cfg Config, logger *slog.Logger, dial dialer) (*Manager, error) 
 	waiting := new(atomic.Int64)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Connectors)) {
 		connector := cfg.Connectors[name]
-		connector.ClientID = strings.ToLower(connector.ClientID)
 		a, ok := byClient[connector.ClientID]
 		if !ok {
-			client, err := newMSALClient(cfg, connector, httpClient)
+			client, err := newMSALClient(cfg, connector, n, httpClient)
 			if err != nil {
 				return nil, fmt.Errorf("creating token client for connector %q: %w", name, err)
 			}

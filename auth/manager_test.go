@@ -15,7 +15,7 @@ import (
 
 func TestEachConnectorHasItsApplication(t *testing.T) {
 	w := newLoopbackWorld(t, nil)
-	w.cfg.Connectors["calendar"] = Connector{ClientID: strings.ToUpper(mailApp), AssertionFile: w.file(mailApp)}
+	w.cfg.Connectors["calendar"] = Connector{ClientID: strings.ToUpper(mailApp), Credential: fromTokenFile(w.file(mailApp))}
 	m := w.manager()
 	if err := m.Ready(); err == nil || !strings.Contains(err.Error(), `"entra_id": not yet requested`) {
 		t.Errorf("before the first token: Ready() = %v", err)
@@ -76,8 +76,8 @@ func TestDiscoveryAsInProduction(t *testing.T) {
 
 func TestUnknownAuthorityNeedsInstanceDiscoveryOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, nil)
-		w.cfg.Authority = "https://login.private.example"
+		w := newWorld(t, func(c *entra.Config) { c.Resource = "https://graph.private.example" })
+		w.cfg.Authority, w.cfg.Scope = "https://login.private.example", "https://graph.private.example/.default"
 		if failure := w.wantError(w.manager(), "entra_id", CodeRejected); failure.AADSTS != 50049 {
 			t.Errorf("AADSTS%d, want 50049", failure.AADSTS)
 		}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -37,27 +38,47 @@ func (t *token) usable(now time.Time) bool {
 // fresh reports whether there is no reason yet to ask for another. Safe on nil.
 func (t *token) fresh(now time.Time) bool { return t.usable(now) && now.Before(t.refreshAt) }
 
-// msalClient is MSAL for one application.
+// msalClient is MSAL for one application. It is used by one goroutine at a time.
 type msalClient struct {
-	client confidential.Client
-	scope  string
+	authority, clientID, scope string
+	prover                     prover
+	options                    []confidential.Option
+	client                     *confidential.Client // nil until the first request
 }
 
-func newMSALClient(cfg Config, connector Connector, httpClient *http.Client) (*msalClient, error) {
-	client, err := confidential.New(
-		cfg.Authority+"/"+cfg.Tenant,
-		connector.ClientID,
-		confidential.NewCredFromAssertionCallback(fromFile(connector.AssertionFile)),
-		confidential.WithHTTPClient(httpClient),
-		confidential.WithInstanceDiscovery(!cfg.SkipInstanceDiscovery),
-		confidential.WithCache(forgetful{}),
-		// Without this the variable MSAL_FORCE_REGION of the environment silently moves requests to another host.
-		confidential.WithAzureRegion("DisableMsalForceRegion"),
-	)
+func newMSALClient(cfg Config, connector Connector, n network, httpClient *http.Client) (*msalClient, error) {
+	block, kind, err := connector.Credential.block()
 	if err != nil {
 		return nil, err
 	}
-	return &msalClient{client: client, scope: cfg.Scope}, nil
+	prover, err := block.prover(n, connector.ClientID)
+	if err != nil {
+		return nil, fmt.Errorf("credential %s: %w", kind, err)
+	}
+	return &msalClient{
+		authority: cfg.Authority + "/" + cfg.Tenant, clientID: connector.ClientID, scope: cfg.Scope, prover: prover,
+		options: []confidential.Option{
+			confidential.WithHTTPClient(httpClient),
+			confidential.WithInstanceDiscovery(!cfg.SkipInstanceDiscovery),
+			confidential.WithCache(forgetful{}),
+			// Without this the variable MSAL_FORCE_REGION of the environment silently moves requests to another host.
+			confidential.WithAzureRegion("DisableMsalForceRegion"),
+		},
+	}, nil
+}
+
+// prove makes MSAL's client for the credential of the next request. What MSAL knows by discovery goes with an old client.
+func (c *msalClient) prove(ctx context.Context) error {
+	credential, changed, err := c.prover.credential(ctx)
+	if err != nil || c.client != nil && !changed {
+		return err
+	}
+	client, err := confidential.New(c.authority, c.clientID, credential, c.options...)
+	if err != nil {
+		return err
+	}
+	c.client = &client
+	return nil
 }
 
 // forgetful makes every AcquireTokenByCredential a request to Entra. MSAL returns the token of its cache until five minutes before
@@ -80,6 +101,9 @@ func (c *msalClient) acquire(ctx context.Context) (t *token, failed *Error) {
 			t, failed = nil, &Error{Code: CodeMalformed, Detail: "panic"}
 		}
 	}()
+	if err := c.prove(ctx); err != nil {
+		return nil, classify(err, time.Now())
+	}
 	result, err := c.client.AcquireTokenByCredential(ctx, []string{c.scope})
 	now := time.Now()
 	if err != nil {

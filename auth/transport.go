@@ -28,12 +28,18 @@ var (
 	errNotHTTPS = errors.New("request is not https")
 )
 
-// dialer opens a connection; tests replace the network.
+// dialer opens a connection.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// newHTTPClient makes the only client that MSAL uses. It speaks TLS 1.2 or newer, follows no redirect (one would carry the assertion
-// to another place), and ignores HTTPS_PROXY and its kin, as the Envoy beside it does: who needs a proxy routes transparently.
-func newHTTPClient(caFile string, dial dialer) (*http.Client, error) {
+// network is how this package reaches others. Tests replace it.
+type network struct {
+	dial  dialer
+	roots *x509.CertPool // of the platforms; nil: the system's
+}
+
+// entra makes the only client that MSAL uses to sign in. It follows no redirect (one would carry the assertion to another place), and
+// ignores HTTPS_PROXY and its kin, as the Envoy beside it does: who needs a proxy routes transparently.
+func (n network) entra(caFile string) (*http.Client, error) {
 	var roots *x509.CertPool // nil: the system's
 	if caFile != "" {
 		pem, err := os.ReadFile(caFile)
@@ -45,10 +51,18 @@ func newHTTPClient(caFile string, dial dialer) (*http.Client, error) {
 			return nil, errors.New("reading ca_file: it holds no certificate")
 		}
 	}
+	return n.bounded(roots, false), nil
+}
+
+// client is for a platform's API or, where plain HTTP is allowed, its metadata service. It has the manners of the client for Entra.
+func (n network) client(plainAllowed bool) *http.Client { return n.bounded(n.roots, plainAllowed) }
+
+// bounded makes a client that speaks TLS 1.2 or newer and bounds the time and size of all that it does.
+func (n network) bounded(roots *x509.CertPool, plainAllowed bool) *http.Client {
 	return &http.Client{
 		Transport: boundedTransport{&http.Transport{
 			Proxy:                  nil,
-			DialContext:            dial,
+			DialContext:            n.dial,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			TLSHandshakeTimeout:    connectTimeout,
 			ResponseHeaderTimeout:  responseTimeout,
@@ -56,17 +70,20 @@ func newHTTPClient(caFile string, dial dialer) (*http.Client, error) {
 			MaxIdleConnsPerHost:    1,
 			IdleConnTimeout:        idleConnectionTime,
 			ForceAttemptHTTP2:      true,
-		}},
+		}, plainAllowed},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	}
 }
 
-// boundedTransport refuses plain HTTP (the token endpoint's URL comes from a document) and answers beyond maxResponseBody, which
-// MSAL would read whole, decompressed.
-type boundedTransport struct{ *http.Transport }
+// boundedTransport refuses plain HTTP (the token endpoint's URL comes from a document) unless it is allowed, and answers beyond
+// maxResponseBody, which SDKs would read whole, decompressed.
+type boundedTransport struct {
+	*http.Transport
+	plainAllowed bool
+}
 
 func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" {
+	if r.URL.Scheme != "https" && !t.plainAllowed {
 		return nil, errNotHTTPS
 	}
 	response, err := t.Transport.RoundTrip(r)

@@ -58,6 +58,7 @@ type world struct {
 	folder string
 	cfg    Config
 	dial   dialer
+	roots  *x509.CertPool // of platforms
 	logs   *lockedBuffer
 	issuer *entra.Issuer
 
@@ -120,8 +121,8 @@ func prepareWorld(t *testing.T, adjust func(*entra.Config)) *world {
 		Tenant: tenantID,
 		CAFile: filepath.Join(w.folder, "ca.pem"),
 		Connectors: map[string]Connector{
-			"entra_id":     {ClientID: directoryApp, AssertionFile: w.file(directoryApp)},
-			"outlook_mail": {ClientID: mailApp, AssertionFile: w.file(mailApp)},
+			"entra_id":     {ClientID: directoryApp, Credential: fromTokenFile(w.file(directoryApp))},
+			"outlook_mail": {ClientID: mailApp, Credential: fromTokenFile(w.file(mailApp))},
 		},
 	}
 	if err := os.WriteFile(w.cfg.CAFile, serverCertificate().pem, 0o600); err != nil {
@@ -131,6 +132,8 @@ func prepareWorld(t *testing.T, adjust func(*entra.Config)) *world {
 	w.rotate(mailApp)
 	return w
 }
+
+func fromTokenFile(path string) *Credential { return &Credential{File: &File{Path: path}} }
 
 // file is where the cluster puts the assertions of an application.
 func (w *world) file(application string) string {
@@ -226,7 +229,7 @@ func (w *world) searchForSecrets() {
 
 func (w *world) manager() *Manager {
 	w.t.Helper()
-	m, err := newManager(w.cfg, slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})), w.dial)
+	m, err := newManager(w.cfg, slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})), network{dial: w.dial, roots: w.roots})
 	if err != nil {
 		w.t.Fatal(err)
 	}

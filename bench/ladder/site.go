@@ -146,9 +146,9 @@ func (s *site) close() error {
 func (s *site) serveConfig(socket string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "pseudonyms:\n  salt_file: %s\n  key_file: %s\n", s.file("salt"), s.file("key"))
-	fmt.Fprintf(&b, "tokens:\n  tenant: %s\n  authority: %s\n  ca_file: %s\n  skip_instance_discovery: true\n  connectors:\n", s.tenant.ID(), s.tenant.Authority(), s.caFile)
+	fmt.Fprintf(&b, "tokens:\n  tenant: %s\n  authority: %s\n  ca_file: %s\n  skip_instance_discovery: true\n  credential: {file: {path: %s}}\n  connectors:\n", s.tenant.ID(), s.tenant.Authority(), s.caFile, s.file("assertion"))
 	for name, id := range s.applications {
-		fmt.Fprintf(&b, "    %s:\n      client_id: %s\n      assertion_file: %s\n", name, id, s.file("assertion"))
+		fmt.Fprintf(&b, "    %s:\n      client_id: %s\n", name, id)
 	}
 	fmt.Fprintf(&b, "processor:\n  listen: %s\n  admin: 127.0.0.1:0\n", socket)
 	return b.String()

@@ -45,14 +45,15 @@ tokens:
   authority: %s
   ca_file: %s
   skip_instance_discovery: true
-  connectors: {%s: {client_id: %s, assertion_file: %s}}
+  credential: {file: {path: %s}}
+  connectors: {%s: {client_id: %s}}
 processor: {listen: %s, admin: "127.0.0.1:0"}
 envoy:
   listen: 127.0.0.1:0
   tls: {cert_file: %s, key_file: %s}
   upstream: {address: "%s", ca_file: %s, compression: %s}
   access_log: /dev/null
-`, file("salt"), file("key"), t.ID(), t.Authority(), file("ca.pem"), connector, clientID, file("assertion"), file(compression+".sock"),
+`, file("salt"), file("key"), t.ID(), t.Authority(), file("ca.pem"), file("assertion"), connector, clientID, file(compression+".sock"),
 		file("sidecar.pem"), file("sidecar-key.pem"), graph, file("ca.pem"), compression)
 	if err := os.WriteFile(file(compression+".yaml"), []byte(config), 0o600); err != nil {
 		return nil, err
