@@ -1,6 +1,14 @@
 package auth
 
 import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -47,5 +55,95 @@ func TestHintsAreSentences(t *testing.T) {
 	}
 	if len(seen) < 30 {
 		t.Errorf("%d numbers have hints", len(seen))
+	}
+}
+
+// Every code has a hint of its own; so has every detail that is written in this package, unless its code's says all there is to say,
+// and every number that the synthetic Entra refuses with.
+func TestEveryFailureHasAHint(t *testing.T) {
+	for _, code := range append(slices.Clone(failureCodes), CodePending) {
+		if h := hintOf(&Error{Code: code}); h == nil || h.details != nil || h.numbers != nil {
+			t.Errorf("%s has no hint of its own", code)
+		}
+	}
+
+	general := []string{"too_large", "not_json", "unexpected", "panic", "bad_token"} // of CodeMalformed
+	details := literals(t, "*.go", regexp.MustCompile(`(?:[dD]etail: +|return )"([a-z0-9_]+)"`), 15)
+	for _, h := range hints {
+		details = slices.DeleteFunc(details, func(detail string) bool { return slices.Contains(h.details, detail) })
+	}
+	if details = slices.DeleteFunc(details, func(detail string) bool { return slices.Contains(general, detail) }); len(details) > 0 {
+		t.Errorf("details without a hint: %v", details)
+	}
+
+	for _, number := range literals(t, "../bench/tenant/entra/*.go", regexp.MustCompile(`refusal\{([0-9]+)`), 15) {
+		aadsts, _ := strconv.Atoi(number)
+		if h := hintOf(&Error{Code: CodeRejected, AADSTS: aadsts}); h.numbers == nil && aadsts != 90033 { // that one comes with 5xx
+			t.Errorf("AADSTS%s has no hint", number)
+		}
+	}
+}
+
+// literals returns what the pattern finds in the code without tests, each once.
+func literals(t *testing.T, glob string, pattern *regexp.Regexp, atLeast int) []string {
+	t.Helper()
+	files, err := filepath.Glob(glob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range pattern.FindAllStringSubmatch(string(text), -1) {
+			found = append(found, match[1])
+		}
+	}
+	slices.Sort(found)
+	if found = slices.Compact(found); len(found) < atLeast {
+		t.Fatalf("only %d of %s in %s", len(found), pattern, glob)
+	}
+	return found
+}
+
+var update = flag.Bool("update", false, "rewrite the table in docs/troubleshooting.md")
+
+// The first table of docs/troubleshooting.md is made from the hints.
+func TestTroubleshootingHasTheHints(t *testing.T) {
+	const file, begin, end = "../docs/troubleshooting.md", "<!-- auth/hints.go -->\n", "<!-- end -->\n"
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, opened := strings.Cut(string(page), begin)
+	old, after, closed := strings.Cut(rest, end)
+	if !opened || !closed {
+		t.Fatalf("%s has no place for the hints", file)
+	}
+	var table strings.Builder
+	table.WriteString("| `code` | `aadsts`, `detail` | What it means | What to do |\n|---|---|---|---|\n")
+	for _, h := range hints {
+		var narrow []string
+		for _, number := range h.numbers {
+			narrow = append(narrow, "AADSTS"+strconv.Itoa(number))
+		}
+		for _, detail := range h.details {
+			narrow = append(narrow, "`"+detail+"`")
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", h.code, cmp.Or(strings.Join(narrow, ", "), "others"), h.means, h.next)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if old != table.String() {
+		t.Errorf("%s is not what the hints say; go test ./auth -run Troubleshooting -update rewrites it", file)
 	}
 }
