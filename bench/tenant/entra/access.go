@@ -32,7 +32,7 @@ type Claims struct {
 type accessClaims struct {
 	jwt.Claims
 	AppID        string   `json:"appid"`
-	AppIDACR     string   `json:"appidacr"` // "2": authenticated with a certificate or an assertion
+	AppIDACR     string   `json:"appidacr"` // how the application authenticated: bySecret, byAssertion
 	IDP          string   `json:"idp"`
 	IDType       string   `json:"idtyp"`
 	ObjectID     string   `json:"oid"`
@@ -48,10 +48,10 @@ func (s *Server) issuer() string { return "https://sts.windows.net/" + s.cfg.Ten
 
 // Issue makes an access token for a registered application without the exchange of an assertion, for tests of the synthetic Graph. No
 // two tokens are equal.
-func (s *Server) Issue(clientID string) (string, error) { return s.issue(clientID, wanted{}) }
+func (s *Server) Issue(clientID string) (string, error) { return s.issue(clientID, byAssertion, wanted{}) }
 
-// issue is Issue for a client that wants something of its token.
-func (s *Server) issue(clientID string, w wanted) (string, error) {
+// issue is Issue for a client that authenticated by a method and wants something of its token.
+func (s *Server) issue(clientID, method string, w wanted) (string, error) {
 	app, ok := s.apps[strings.ToLower(clientID)]
 	if !ok {
 		return "", fmt.Errorf("issuing access token: application %q is not registered", clientID)
@@ -73,7 +73,7 @@ func (s *Server) issue(clientID string, w wanted) (string, error) {
 			Expiry:    jwt.NewNumericDate(now.Add(s.lifetime(w))),
 		},
 		AppID:    app.ClientID,
-		AppIDACR: "2",
+		AppIDACR: method,
 		IDP:      s.issuer(),
 		IDType:   "app",
 		ObjectID: principal,

@@ -17,19 +17,33 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// assertionAlgorithms are those that Entra supports for federated assertions
-// (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations names RS256 alone).
-var assertionAlgorithms = []jose.SignatureAlgorithm{jose.RS256}
+// Algorithms of assertions. For federated ones Entra supports RS256 alone
+// (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations); those that an application signs with the key of a
+// certificate are to be PS256 (learn.microsoft.com/entra/identity-platform/certificate-credentials), and RS256 still works.
+var (
+	federatedAlgorithms  = []jose.SignatureAlgorithm{jose.RS256}
+	selfIssuedAlgorithms = []jose.SignatureAlgorithm{jose.PS256, jose.RS256}
+)
+
+var malformedAssertion = refusal{50027, http.StatusBadRequest, "invalid_request", "JWT token is invalid or malformed."}
 
 // checkAssertion says why the assertion does not stand for the application, or nil when it does. An assertion that passes counts
-// as used.
-func (s *Server) checkAssertion(ctx context.Context, app App, assertion string) *refusal {
+// as used. endpoint is the URL that it was sent to.
+func (s *Server) checkAssertion(ctx context.Context, app App, endpoint, assertion string) *refusal {
 	var claims jwt.Claims
-	token, err := jwt.ParseSigned(assertion, assertionAlgorithms)
+	token, err := jwt.ParseSigned(assertion, selfIssuedAlgorithms)
 	if err != nil || token.UnsafeClaimsWithoutVerification(&claims) != nil {
-		return &refusal{50027, http.StatusBadRequest, "invalid_request", "JWT token is invalid or malformed."}
+		return &malformedAssertion
 	}
-	credential, no := matchCredential(app.FederatedCredentials, claims)
+	if isSelfIssued(claims) {
+		return s.checkCertificate(app, endpoint, assertion, token, claims)
+	}
+	if _, err := jwt.ParseSigned(assertion, federatedAlgorithms); err != nil {
+		return &malformedAssertion
+	}
+	now := s.cfg.Now()
+	known := slices.DeleteFunc(slices.Clone(app.FederatedCredentials), func(c FederatedCredential) bool { return now.Before(c.KnownFrom) })
+	credential, no := matchCredential(known, claims)
 	if no != nil {
 		return no
 	}
@@ -47,17 +61,25 @@ func (s *Server) checkAssertion(ctx context.Context, app App, assertion string) 
 		return &refusal{700027, http.StatusUnauthorized, "invalid_client",
 			"Client assertion contains an invalid signature. [Reason - The provided signature value did not match the expected signature value.]"}
 	}
-	if !s.inTime(claims) {
-		return &refusal{700024, http.StatusUnauthorized, "invalid_client",
-			fmt.Sprintf("Client assertion is not within its valid time range. Current time: %s, assertion valid from %s, expiry time of assertion %s.",
-				s.cfg.Now().UTC().Format(time.RFC3339), instant(claims.NotBefore), instant(claims.Expiry))}
+	if !s.inTime(claims, 0) {
+		return s.outOfTime(claims)
 	}
 	if !credential.Reusable && s.isReplay(assertion, claims) {
-		// Entra's list has no code of its own for this; 70002 is its general "credentials do not validate".
-		return &refusal{70002, http.StatusUnauthorized, "invalid_client",
-			"Error validating credentials. The client assertion '" + claims.ID + "' has already been used."}
+		return replayed(claims)
 	}
 	return nil
+}
+
+func (s *Server) outOfTime(claims jwt.Claims) *refusal {
+	return &refusal{700024, http.StatusUnauthorized, "invalid_client",
+		fmt.Sprintf("Client assertion is not within its valid time range. Current time: %s, assertion valid from %s, expiry time of assertion %s.",
+			s.cfg.Now().UTC().Format(time.RFC3339), instant(claims.NotBefore), instant(claims.Expiry))}
+}
+
+// replayed has the number of "credentials do not validate": Entra's list has no code of its own for an assertion that comes again.
+func replayed(claims jwt.Claims) *refusal {
+	return &refusal{70002, http.StatusUnauthorized, "invalid_client",
+		"Error validating credentials. The client assertion '" + claims.ID + "' has already been used."}
 }
 
 // matchCredential finds the credential that names issuer, audience and subject exactly. Entra has a code for each that fails,
@@ -90,15 +112,16 @@ func matchCredential(all []FederatedCredential, claims jwt.Claims) (FederatedCre
 	return left[0], nil
 }
 
-// inTime holds the assertion against the server's clock without any allowance, so that a client which depends on one is found.
-// exp is required; nbf and iat are checked when present.
-func (s *Server) inTime(claims jwt.Claims) bool {
+// inTime holds the assertion against the server's clock. exp is required; nbf and iat are checked when present, and may be ahead by
+// skew. For federated assertions that is nothing, so that a client which depends on an allowance is found; how far ahead exp may be is
+// not bounded, as it is not by Entra.
+func (s *Server) inTime(claims jwt.Claims, skew time.Duration) bool {
 	now := s.cfg.Now()
 	if claims.Expiry == nil || !now.Before(claims.Expiry.Time()) {
 		return false
 	}
 	for _, start := range []*jwt.NumericDate{claims.NotBefore, claims.IssuedAt} {
-		if start != nil && now.Before(start.Time()) {
+		if start != nil && now.Add(skew).Before(start.Time()) {
 			return false
 		}
 	}

@@ -1,6 +1,8 @@
 package entra
 
 import (
+	"crypto/ecdsa"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -158,8 +160,9 @@ func TestRefusals(t *testing.T) {
 		{"resource of another cloud", "", set("scope", "https://graph.microsoft.us/.default openid"), 500011, 400, "invalid_resource"},
 		{"resource with a slash more", "", set("scope", "https://graph.microsoft.com//.default"), 500011, 400, "invalid_resource"},
 		{"parameter twice", "", func(f url.Values) { f.Add("client_id", mailApp) }, 9002313, 400, "invalid_request"},
-		{"no assertion", "", func(f url.Values) { f.Del("client_assertion") }, 7000218, 401, "invalid_client"},
-		{"client secret", "", func(f url.Values) { f.Del("client_assertion"); f.Set("client_secret", "x") }, 7000218, 401, "invalid_client"},
+		{"no assertion", "", func(f url.Values) { f.Del("client_assertion") }, 7000216, 401, "invalid_client"},
+		{"client secret", "", func(f url.Values) { f.Del("client_assertion"); f.Set("client_secret", "x") }, 7000215, 401, "invalid_client"},
+		{"assertion and secret", "", set("client_secret", "x"), 9002313, 400, "invalid_request"},
 		{"assertion type", "", set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"), 9002313, 400, "invalid_request"},
 		{"not a jwt", "", set("client_assertion", "abc"), 50027, 400, "invalid_request"},
 		{"unsigned", "", set("client_assertion", "eyJhbGciOiJub25lIn0."+parts[1]+"."), 50027, 400, "invalid_request"},
@@ -363,10 +366,14 @@ func TestInstanceDiscoveryVouchesOnlyForItself(t *testing.T) {
 
 func TestNewRefusesImpossibleTenants(t *testing.T) {
 	for name, cfg := range map[string]Config{
-		"no tenant":            {},
-		"no client id":         {TenantID: tenantID, Apps: []App{{}}},
-		"client id twice":      {TenantID: tenantID, Apps: []App{{ClientID: "a"}, {ClientID: "A"}}},
-		"credential with gaps": {TenantID: tenantID, Apps: []App{{ClientID: "a", FederatedCredentials: []FederatedCredential{{Issuer: cluster}}}}},
+		"no tenant":       {},
+		"no client id":    {TenantID: tenantID, Apps: []App{{}}},
+		"client id twice": {TenantID: tenantID, Apps: []App{{ClientID: "a"}, {ClientID: "A"}}},
+		"too many federated credentials": {TenantID: tenantID, Apps: []App{{ClientID: "a", FederatedCredentials: slices.Repeat(
+			[]FederatedCredential{{Issuer: cluster, Subject: subject, Audience: Audience}}, MaxFederatedCredentials+1)}}},
+		"certificate of an elliptic curve": {TenantID: tenantID, Apps: []App{{ClientID: "a", Certificates: []*x509.Certificate{{PublicKey: &ecdsa.PublicKey{}}}}}},
+		"empty secret":                     {TenantID: tenantID, Apps: []App{{ClientID: "a", Secrets: []ClientSecret{{}}}}},
+		"credential with gaps":             {TenantID: tenantID, Apps: []App{{ClientID: "a", FederatedCredentials: []FederatedCredential{{Issuer: cluster}}}}},
 	} {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("%s: accepted", name)

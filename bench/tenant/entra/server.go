@@ -1,5 +1,5 @@
 // Package entra is the identity side of the synthetic tenant: an HTTP handler that speaks the part of Microsoft Entra ID which a
-// confidential client with a federated credential uses, and that verifies what it is sent as strictly as the real service.
+// confidential client with a federated credential, a certificate or a secret uses, and that verifies what it is sent as strictly as the real service.
 //
 // Call [New] with the tenant and its applications, serve the result over TLS, and point MSAL at https://HOST/TENANT. [NewIssuer]
 // makes a Kubernetes-like issuer whose tokens the applications can trust. [Server.Verify] is for the synthetic Graph: it accepts
@@ -12,6 +12,7 @@ package entra
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,9 +60,18 @@ type App struct {
 	ClientID string
 	// Roles are the granted application permissions, such as "User.Read.All": the roles claim.
 	Roles []string
-	// FederatedCredentials are the assertions that the application may sign in with. None: it cannot.
+	// FederatedCredentials are the assertions of other issuers that the application may sign in with, [MaxFederatedCredentials] at most.
 	FederatedCredentials []FederatedCredential
+	// Certificates are those whose keys the application may sign assertions with: RSA keys, valid by the dates of the certificate. Which
+	// authority issued them does not matter.
+	Certificates []*x509.Certificate
+	// Secrets are the passwords that the application may sign in with.
+	Secrets []ClientSecret
 }
+
+// MaxFederatedCredentials is how many an application can have
+// (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations).
+const MaxFederatedCredentials = 20
 
 // FederatedCredential says which tokens of another issuer stand for the application. Issuer, Subject and Audience must equal the
 // claims of the assertion byte for byte: Entra matches with case, and a trailing slash counts.
@@ -73,6 +83,9 @@ type FederatedCredential struct {
 	// A projected Kubernetes token is kept for most of its life and read again for each request, so a tenant for a real cluster,
 	// or one whose token file is not rewritten in between, sets this.
 	Reusable bool
+	// KnownFrom is when the credential has reached the servers that answer token requests, which takes a new one some seconds and up to
+	// minutes; until then it does not exist for them. Zero: long since.
+	KnownFrom time.Time
 }
 
 // Server is the synthetic Entra. It is an [http.Handler] for the root of its host, safe for concurrent use.
@@ -119,6 +132,12 @@ func New(cfg Config) (*Server, error) {
 				return nil, fmt.Errorf("creating synthetic entra: a federated credential of %q lacks issuer, subject or audience", app.ClientID)
 			}
 		}
+		if len(app.FederatedCredentials) > MaxFederatedCredentials {
+			return nil, fmt.Errorf("creating synthetic entra: %q has more than %d federated credentials", app.ClientID, MaxFederatedCredentials)
+		}
+		if err := app.checkKeys(); err != nil {
+			return nil, fmt.Errorf("creating synthetic entra: %w", err)
+		}
 		apps[id] = app
 	}
 	key, err := newSigningKey()
@@ -138,6 +157,7 @@ func New(cfg Config) (*Server, error) {
 // ServeHTTP answers as login.microsoftonline.com would. URLs in its answers carry the Host of the request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.count(r)
+	w.Header().Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat))
 	if fault := s.fault.Load(); fault != nil && fault.serve(w, r) {
 		return
 	}
@@ -183,7 +203,7 @@ func (s *Server) serveConfiguration(w http.ResponseWriter, r *http.Request) {
 		"authorization_endpoint":                base + "/oauth2/v2.0/authorize",
 		"token_endpoint":                        base + "/oauth2/v2.0/token",
 		"jwks_uri":                              base + "/discovery/v2.0/keys",
-		"token_endpoint_auth_methods_supported": []string{"private_key_jwt"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
 		"response_types_supported":              []string{"code", "id_token"},
 		"subject_types_supported":               []string{"pairwise"},

@@ -2,6 +2,7 @@ package entra
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ const maxTokenRequest = 64 << 10
 // assertionType is the client_assertion_type of RFC 7523 section 2.2.
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// serveToken answers the client-credentials grant (RFC 6749 section 4.4) authenticated by a client assertion (RFC 7523).
+// serveToken answers the client-credentials grant (RFC 6749 section 4.4) authenticated by a client assertion (RFC 7523) or a secret.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		s.refuse(w, refusal{900561, http.StatusMethodNotAllowed, "invalid_request",
@@ -29,7 +30,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, malformedRequest)
 		return
 	}
-	app, no := s.authenticate(r)
+	app, method, no := s.authenticate(r)
 	if no != nil {
 		s.refuse(w, *no)
 		return
@@ -42,7 +43,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, *no)
 		return
 	}
-	token, err := s.issue(app.ClientID, want)
+	token, err := s.issue(app.ClientID, method, want)
 	if err != nil {
 		s.refuse(w, refusal{90033, http.StatusServiceUnavailable, "temporarily_unavailable", "A transient error has occurred."})
 		return
@@ -63,44 +64,75 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// authenticate goes through everything that a token request has to be. It returns the application, or why not.
-func (s *Server) authenticate(r *http.Request) (App, *refusal) {
+// How an application proved that it is one, as the claim appidacr says it.
+const (
+	bySecret    = "1"
+	byAssertion = "2"
+)
+
+// authenticate goes through everything that a token request has to be. It returns the application and how it authenticated, or why not.
+func (s *Server) authenticate(r *http.Request) (app App, method string, no *refusal) {
 	form := r.PostForm
 	for _, values := range form {
 		if len(values) > 1 { // RFC 6749 section 3.2: parameters must not be included more than once
-			return App{}, &malformedRequest
+			return App{}, "", &malformedRequest
 		}
+	}
+	secret := form.Get("client_secret")
+	if no := takeBasic(r, &secret); no != nil {
+		return App{}, "", no
 	}
 	for _, name := range []string{"grant_type", "client_id", "scope"} {
 		if form.Get(name) == "" {
-			return App{}, missingParameter(name)
+			return App{}, "", missingParameter(name)
 		}
 	}
 	if form.Get("grant_type") != "client_credentials" {
-		return App{}, &refusal{70003, http.StatusBadRequest, "unsupported_grant_type",
+		return App{}, "", &refusal{70003, http.StatusBadRequest, "unsupported_grant_type",
 			"The app requested an unsupported grant type '" + form.Get("grant_type") + "'."}
 	}
 	app, ok := s.apps[strings.ToLower(form.Get("client_id"))]
 	if !ok {
-		return App{}, &refusal{700016, http.StatusBadRequest, "unauthorized_client",
+		return App{}, "", &refusal{700016, http.StatusBadRequest, "unauthorized_client",
 			"Application with identifier '" + form.Get("client_id") + "' was not found in the directory '" + s.cfg.TenantID + "'. This can " +
 				"happen if the application has not been installed by the administrator of the tenant. You may have sent your authentication " +
 				"request to the wrong tenant."}
 	}
 	if no := s.checkScope(form.Get("scope")); no != nil {
-		return App{}, no
+		return App{}, "", no
 	}
-	if form.Get("client_assertion") == "" {
-		return App{}, &refusal{7000218, http.StatusUnauthorized, "invalid_client",
-			"The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
+	assertion := form.Get("client_assertion")
+	switch {
+	case assertion != "" && secret != "": // RFC 6749 section 2.3: one method of authentication in a request
+		return App{}, "", &malformedRequest
+	case secret != "":
+		return app, bySecret, s.checkSecret(app, secret)
+	case assertion == "":
+		return App{}, "", &refusal{7000216, http.StatusUnauthorized, "invalid_client",
+			"'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."}
+	case form.Get("client_assertion_type") != assertionType:
+		return App{}, "", &malformedRequest
 	}
-	if form.Get("client_assertion_type") != assertionType {
-		return App{}, &malformedRequest
+	return app, byAssertion, s.checkAssertion(r.Context(), app, "https://"+r.Host+"/"+s.cfg.TenantID+"/oauth2/v2.0/token", assertion)
+}
+
+// takeBasic moves client id and secret of HTTP Basic authentication (RFC 6749 section 2.3.1) to where those of the body are.
+func takeBasic(r *http.Request, secret *string) *refusal {
+	if r.Header.Get("Authorization") == "" {
+		return nil
 	}
-	if no := s.checkAssertion(r.Context(), app, form.Get("client_assertion")); no != nil {
-		return App{}, no
+	id, password, ok := r.BasicAuth()
+	id, badID := url.QueryUnescape(id)
+	password, badPassword := url.QueryUnescape(password)
+	if !ok || badID != nil || badPassword != nil || *secret != "" {
+		return &malformedRequest
 	}
-	return app, nil
+	if other := r.PostForm.Get("client_id"); other != "" && !strings.EqualFold(other, id) {
+		return &malformedRequest
+	}
+	r.PostForm.Set("client_id", id)
+	*secret = password
+	return nil
 }
 
 // oidcScopes may stand beside the resource's scope. MSAL adds the first three to every request, and Entra ignores them here.
