@@ -29,8 +29,11 @@ func (a *activation) connector(k *contract, name string, v ast.Object) {
 	}
 	if permissions := v.Get(ast.StringTerm("permissions")); permissions == nil {
 		a.add(&Error{Code: "contract_error", File: place.File, Line: place.Row, Message: fmt.Sprintf("connector %s has no permissions", name), Hint: `say what it needs, as permissions := {"User.Read.All"}`})
-	} else if info.Permissions = k.strings(permissions, a.at(pkg, "permissions")); len(info.Permissions) == 0 {
+	} else if k.granted = k.strings(permissions, a.at(pkg, "permissions")); len(k.granted) == 0 {
 		a.add(a.at(pkg, "permissions").error("contract_error", "a connector needs at least one permission", ""))
+	}
+	if t := v.Get(ast.StringTerm("setup")); t != nil {
+		info.Setup = k.setup(t, a.at(pkg, "setup"))
 	}
 	served := 0
 	a.each(v, pkg, "endpoints", func(id string, value ast.Value, at position) {
@@ -39,7 +42,8 @@ func (a *activation) connector(k *contract, name string, v ast.Object) {
 		if e == nil || !enabled {
 			return
 		}
-		e.info.Connector, e.info.ID, e.info.Permissions = name, id, info.Permissions
+		e.info.Connector, e.info.ID = name, id
+		info.Permissions = append(info.Permissions, e.info.Permissions...)
 		if rules := a.c.rulesAt(at.rule); len(rules) > 0 {
 			e.info.File, e.info.Line = rules[0].Location.File, rules[0].Location.Row
 			for _, note := range rules[0].Annotations {
@@ -51,6 +55,8 @@ func (a *activation) connector(k *contract, name string, v ast.Object) {
 	if served == 0 {
 		a.add(&Error{Code: "empty_connector", File: place.File, Line: place.Row, Message: fmt.Sprintf("connector %s has no endpoint", name)})
 	}
+	slices.Sort(info.Permissions)
+	info.Permissions = slices.Compact(info.Permissions)
 	a.each(v, pkg, "refusals", func(_ string, value ast.Value, at position) {
 		if r, ok := k.refusal(value, at); ok {
 			r.connector = name

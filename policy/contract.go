@@ -43,6 +43,8 @@ type contract struct {
 	c          *compiled
 	errorShape ast.Value
 	shared     *shared
+	// granted are the permissions that the connector lists.
+	granted []string
 }
 
 // value reads one value of a known type, or reports.
@@ -89,7 +91,7 @@ var methods = []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"}
 
 // endpoint compiles one endpoint. enabled is false if the policy switched it off.
 func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool) {
-	o, ok := k.object(v, at, "enabled", "methods", "path", "params", "query", "headers", "media", "response", "error")
+	o, ok := k.object(v, at, "enabled", "methods", "path", "params", "query", "headers", "media", "response", "error", "permissions", "probe")
 	if !ok {
 		return nil, false
 	}
@@ -116,6 +118,8 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 	} else {
 		e.info.ErrorPlan, _ = k.plan(k.errorShape, position{c: k.c, rule: errorShapePath})
 	}
+
+	e.info.Permissions = k.permissions(o.Get(ast.StringTerm("permissions")), at.key("permissions"))
 
 	query := k.query(e, o.Get(ast.StringTerm("query")), at.key("query"))
 	data := map[string]any{

@@ -165,7 +165,7 @@ func (u usage) has(path []string, self []*ast.Rule) bool {
 
 // entryPoints are the rules that are read from outside of Rego.
 var entryPoints = map[string][]string{
-	"connectors": {"endpoints", "permissions", "refusals"},
+	"connectors": {"endpoints", "permissions", "refusals", "setup"},
 	"custom":     {"deny"},
 }
 

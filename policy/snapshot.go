@@ -28,8 +28,12 @@ type Snapshot struct {
 // ConnectorInfo describes a connector.
 type ConnectorInfo struct {
 	Name, Title, Description string
-	// Permissions are the application permissions that it needs, sorted.
+	// Permissions are the application permissions that its endpoints need, all of
+	// them together, sorted.
 	Permissions []string
+	// Setup says what an administrator has to know or do beyond granting them, in
+	// words of SetupWords, sorted.
+	Setup []string
 }
 
 // EndpointInfo describes an endpoint that the policy serves.
@@ -48,10 +52,13 @@ type EndpointInfo struct {
 	// Media are the media types of a successful response. Empty means JSON;
 	// text/plain is one whole number.
 	Media []string
-	// Permissions are those of the connector.
+	// Permissions are the application permissions that a request to it needs, all of
+	// them, sorted. An endpoint that does not say is taken to need all of the
+	// connector's.
 	Permissions []string
 	// ServedBy is the connector that answers where two serve the same; empty if
-	// it is this one.
+	// it is this one. Requests are then made with the token of that connector, so that
+	// the application of this one needs Permissions only where it is served alone.
 	ServedBy string
 	// File and Line say where the rule is.
 	File string

@@ -18,6 +18,13 @@ import data.graphveil.types as t
 permissions := {"Calendars.ReadBasic", "MailboxSettings.Read"} | directory.permissions
 
 # METADATA
+# title: setup
+# description: |
+#   What an administrator may do beside granting permissions: in Exchange, those for
+#   events and mailbox settings can be granted for some mailboxes only.
+setup := {"exchange_rbac"}
+
+# METADATA
 # title: events
 # description: Lists the events of the default calendar; of a series, its master.
 endpoints["events"] := {

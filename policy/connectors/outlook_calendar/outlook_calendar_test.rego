@@ -23,6 +23,8 @@ test_permissions if {
 	} with data.graphveil.settings as {"groups": "off"}
 }
 
+test_setup if calendar.setup == {"exchange_rbac"}
+
 _conditions := {"properties": t.clear_properties(calendar.event)}
 
 _list_query := {

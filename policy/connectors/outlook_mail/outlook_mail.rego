@@ -18,6 +18,13 @@ import data.graphveil.types as t
 permissions := {"Mail.ReadBasic.All", "MailboxSettings.Read"} | directory.permissions
 
 # METADATA
+# title: setup
+# description: |
+#   What an administrator may do beside granting permissions: in Exchange, those for
+#   mail and mailbox settings can be granted for some mailboxes only.
+setup := {"exchange_rbac"}
+
+# METADATA
 # title: mailbox_settings
 # description: Reads the settings of a mailbox.
 endpoints["mailbox_settings"] := outlook.mailbox_settings

@@ -20,6 +20,8 @@ test_permissions if {
 	} with data.graphveil.settings as {"groups": "off"}
 }
 
+test_setup if outlook_mail.setup == {"exchange_rbac"}
+
 test_mailbox_settings if {
 	outlook_mail.endpoints.mailbox_settings == outlook.mailbox_settings
 }

@@ -20,6 +20,13 @@ permissions := _permissions if not _calls_enabled
 permissions := _permissions | {"Calls.Initiate.All"} if _calls_enabled
 
 # METADATA
+# title: setup
+# description: |
+#   What an administrator does beside granting permissions: Graph reads a meeting only
+#   where a policy of Teams lets the application, and messages are a protected API.
+setup := {"teams_application_access_policy", "teams_protected_apis"}
+
+# METADATA
 # title: teams
 # description: Lists the teams of the tenant.
 endpoints["teams"] := {

@@ -25,6 +25,8 @@ test_permissions if {
 	}
 }
 
+test_setup if teams.setup == {"teams_application_access_policy", "teams_protected_apis"}
+
 test_calls_off if {
 	teams.endpoints.call.enabled == true
 	teams.endpoints.call.enabled == false with data.graphveil.settings as {"calls": "off"}
