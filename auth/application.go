@@ -21,8 +21,8 @@ const (
 
 // application is one Entra application: its client, the token it holds and what became of the last attempt.
 //
-// Invariants: attempt runs at most once at a time (the flight), and only it writes held, failed and wait; a failure is forgotten as
-// soon as an attempt succeeds; an attempt asks Entra for nothing before the failure's retryAt.
+// Invariants: attempt runs at most once at a time (the flight), and only it writes held; a failure is forgotten as soon as an attempt
+// succeeds; an attempt asks Entra for nothing before the failure's retryAt. What Graph says about a token is in rejected.go.
 type application struct {
 	clientID   string
 	connectors []string // sorted
@@ -34,11 +34,15 @@ type application struct {
 	failed atomic.Pointer[failure]
 
 	flight singleflight.Group
-	wait   backoff.ExponentialBackOff
+	wake   chan struct{} // keepFresh is to look again; holds one
 
-	mu        sync.Mutex // guards what follows, for Status
-	refreshes uint64
-	failures  map[Code]uint64
+	mu         sync.Mutex // guards what follows, and writing held and failed
+	wait       backoff.ExponentialBackOff
+	claims     string            // what the next token is asked for with: the claims of a challenge
+	inVain     map[Rejection]int // rejections since a token worked
+	refreshes  uint64
+	failures   map[Code]uint64
+	rejections map[Rejection]uint64
 }
 
 // failure is the outcome of the last attempt and the time of the next.
@@ -61,6 +65,10 @@ func newApplication(clientID string, client *msalClient, logger *slog.Logger) *a
 		logger:   logger,
 		wait:     backoff.ExponentialBackOff{InitialInterval: firstBackoff, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: maxBackoff},
 		failures: make(map[Code]uint64, len(failureCodes)),
+
+		wake:       make(chan struct{}, 1),
+		inVain:     make(map[Rejection]int),
+		rejections: map[Rejection]uint64{RejectionChallenge: 0, RejectionPlain: 0},
 	}
 	for _, code := range failureCodes {
 		a.failures[code] = 0
@@ -95,42 +103,55 @@ func (a *application) token(ctx context.Context) (string, error) {
 // It looks again whether there is anything to do, because callers may arrive when the flight they waited for has just landed.
 func (a *application) attempt() (any, error) {
 	now := time.Now()
-	held := a.held.Load()
-	if held.fresh(now) {
+	if a.held.Load().fresh(now) {
 		return nil, nil
 	}
 	if f := a.failed.Load(); f != nil && now.Before(f.retryAt) {
 		return nil, f.at(now)
 	}
+	a.mu.Lock()
+	replacement, claims := a.held.Load().standing() != trusted, a.claims
+	a.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
 	defer cancel()
-	next, failed := a.client.acquire(ctx)
+	next, failed := a.client.acquire(ctx, claims)
 	if failed != nil {
-		return nil, a.fail(failed, held)
+		return nil, a.fail(failed)
 	}
-	if a.held.Swap(next) == nil {
-		a.first()
-	}
-	a.failed.Store(nil)
-	a.wait.Reset()
-	a.mu.Lock()
-	a.refreshes++
-	a.mu.Unlock()
-	a.logger.Info("graph token acquired", "client_id", a.clientID, "connectors", a.connectors,
-		"lifetime", next.expiry.Sub(next.acquired).Round(time.Second), "refresh_in", next.refreshAt.Sub(next.acquired).Round(time.Second))
+	next.replacement = replacement
+	a.hold(next)
 	return nil, nil
 }
 
+// hold makes a token the one that is handed out.
+func (a *application) hold(next *token) {
+	a.mu.Lock()
+	last := a.held.Swap(next)
+	a.failed.Store(nil)
+	a.wait.Reset()
+	a.claims = ""
+	a.refreshes++
+	a.mu.Unlock()
+	if last == nil {
+		a.first()
+	}
+	a.logger.Info("graph token acquired", "client_id", a.clientID, "connectors", a.connectors,
+		"lifetime", next.expiry.Sub(next.acquired).Round(time.Second), "refresh_in", next.refreshAt.Sub(next.acquired).Round(time.Second))
+}
+
 // fail records a failed attempt and sets the time of the next.
-func (a *application) fail(err *Error, held *token) *Error {
+func (a *application) fail(err *Error) *Error {
+	a.mu.Lock()
 	now := time.Now()
 	f := &failure{err: *err, retryAt: now.Add(err.retryAfter + a.wait.NextBackOff())}
 	a.failed.Store(f)
-	a.mu.Lock()
+	if err.Code == CodeRejected || err.Code == CodeMalformed {
+		a.claims = "" // it may be these that Entra does not like: the next attempt does without
+	}
 	a.failures[err.Code]++
 	a.mu.Unlock()
 	level, left := slog.LevelError, time.Duration(0)
-	if held.usable(now) {
+	if held := a.held.Load(); held.usable(now) {
 		level, left = slog.LevelWarn, held.expiry.Sub(now).Round(time.Second)
 	}
 	a.logger.Log(context.Background(), level, "acquiring graph token failed", "client_id", a.clientID, "connectors", a.connectors,
@@ -138,7 +159,7 @@ func (a *application) fail(err *Error, held *token) *Error {
 	return f.at(now)
 }
 
-// keepFresh attempts at once and then whenever it is time, until ctx ends.
+// keepFresh attempts at once and then whenever it is time, or Graph has rejected the token, until ctx ends.
 func (a *application) keepFresh(ctx context.Context) {
 	for {
 		select {
@@ -149,6 +170,8 @@ func (a *application) keepFresh(ctx context.Context) {
 		timer := time.NewTimer(time.Until(a.nextAttempt()))
 		select {
 		case <-timer.C:
+		case <-a.wake:
+			timer.Stop()
 		case <-ctx.Done():
 			timer.Stop()
 			return
@@ -170,10 +193,10 @@ func (a *application) status(connector string) Status {
 		s.Acquired, s.Expiry = t.acquired, t.expiry
 	}
 	if f := a.failed.Load(); f != nil {
-		s.LastError = f.at(time.Now())
+		s.LastError, s.RetryAt = f.at(time.Now()), f.retryAt
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.Refreshes, s.Failures = a.refreshes, maps.Clone(a.failures)
+	s.Refreshes, s.Failures, s.Rejections = a.refreshes, maps.Clone(a.failures), maps.Clone(a.rejections)
 	return s
 }

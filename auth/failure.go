@@ -42,6 +42,9 @@ const (
 	// CodeCredential: there is nothing to sign in with (a file cannot be read, a platform gives no assertion); Entra was not asked for a
 	// token. Detail says why.
 	CodeCredential Code = "credential_unavailable"
+	// CodeTokenRejected: Graph answered 401 to token after token, so the next is asked for after a pause. Detail is the kind of the
+	// [Rejection]. Not a failure of Entra, and not counted as one.
+	CodeTokenRejected Code = "token_rejected"
 	// CodePending: the caller's context ended while the request to Entra was still running. Never counted as a failure of Entra.
 	CodePending Code = "token_pending"
 )
@@ -162,13 +165,17 @@ func networkDetail(err error) string {
 // maxRetryAfter bounds what a server can ask for: a wrong header must not silence the process for a day.
 const maxRetryAfter = time.Hour
 
-// retryAfter reads the header (RFC 9110 section 10.2.3), in seconds or as a date; 0 if it is absent, past or nonsense.
+// retryAfter reads the header (RFC 9110 section 10.2.3), in seconds or as a date; 0 if it is absent, past or nonsense. A date is by the
+// server's clock, so it is held against the time that the answer says it was made (section 6.6.1), and against ours only without one.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 	}
 	if date, err := http.ParseTime(text); err == nil {
+		if made, err := http.ParseTime(header.Get("Date")); err == nil {
+			now = made
+		}
 		return min(max(date.Sub(now), 0), maxRetryAfter)
 	}
 	return 0

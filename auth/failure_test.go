@@ -286,6 +286,17 @@ func TestRetryAfterHeader(t *testing.T) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
+	for date, want := range map[string]time.Duration{
+		"Sun, 01 Mar 2026 12:05:00 GMT": 30 * time.Second, // the server's clock is five minutes ahead
+		"Sun, 01 Mar 2026 11:55:00 GMT": 10*time.Minute + 30*time.Second,
+		"Sun, 01 Mar 2026 12:06:00 GMT": 0,
+		"soon":                          5*time.Minute + 30*time.Second,
+	} {
+		header := http.Header{"Retry-After": {"Sun, 01 Mar 2026 12:05:30 GMT"}, "Date": {date}}
+		if got := retryAfter(header, now); got != want {
+			t.Errorf("said at %s: %v, want %v", date, got, want)
+		}
+	}
 }
 
 func TestErrorRetryAfterIsWholeSeconds(t *testing.T) {

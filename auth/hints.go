@@ -166,6 +166,9 @@ var hints = []hint{
 		means: "There is nothing to sign in with; Entra was not asked.",
 		next:  "Check the credential block of the configuration against the platform."},
 
+	{code: CodeTokenRejected,
+		means: "Graph rejected token after token; the next is asked for after a pause.",
+		next:  "Look in the sign-in log of the service principal, and whether a Conditional Access policy for workload identities blocks this location."},
 	{code: CodePending,
 		means: "The request to Entra is still running.",
 		next:  "Try again; if it stays so, Entra is slow from here."},

@@ -2,11 +2,13 @@
 // way to sign in ([Credential]) has a file of its own.
 //
 // Call [New] with the configuration, [Manager.Run] in a goroutine for as long as the process serves, and [Manager.Token] for each
-// request; [Manager.Ready] and [Manager.First] say when the first tokens are there and [Manager.Status] feeds metrics.
+// request, [Manager.Rejected] when Graph answers 401 to one; [Manager.Ready] and [Manager.First] say when the first tokens are there and [Manager.Status] feeds metrics.
 //
 // A token is refreshed at half of its life, or when Entra asked for it (refresh_in). While Entra does not give one, the last is used
 // until a minute before it expires; after that callers get an [Error] that says when to come again. However many callers wait, an
 // application makes one request at a time, and none while it backs off after a failure.
+//
+// Tokens take part in continuous access evaluation: they live for up to 28 hours, and Graph may call one back, which Rejected answers.
 //
 // Nothing here logs or returns as an error any part of a token, of a credential or of what Entra or a platform answered. The package
 // keeps nothing on disk.
@@ -124,10 +126,14 @@ type Status struct {
 	Acquired, Expiry time.Time
 	// LastError is the last attempt's failure; nil after a success and before the first attempt.
 	LastError *Error
+	// RetryAt is when the next attempt follows on LastError, or has followed if it is past and that runs; zero without one.
+	RetryAt time.Time
 	// Refreshes counts successful token requests.
 	Refreshes uint64
 	// Failures counts failed attempts by cause; every cause is present.
 	Failures map[Code]uint64
+	// Rejections counts tokens that Graph answered 401 to, by kind; both kinds are present. A token counts once for each.
+	Rejections map[Rejection]uint64
 }
 
 // Status returns the state of every connector, sorted by name.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
@@ -24,19 +25,31 @@ const (
 	refreshJitter = 0.1
 )
 
-// token is an access token with its times, never changed once made.
+// token is an access token with its times, never changed once made but for how it stands.
 type token struct {
 	value                       string
 	acquired, refreshAt, expiry time.Time
+	replacement                 bool         // the one before was rejected
+	stands                      atomic.Int32 // a standing, which only gets worse
+}
+
+// standing is what Graph has said of the token. Safe on nil.
+func (t *token) standing() standing {
+	if t == nil {
+		return trusted
+	}
+	return standing(t.stands.Load())
 }
 
 // usable reports whether the token may still be sent to Graph. Safe on nil.
 func (t *token) usable(now time.Time) bool {
-	return t != nil && now.Before(t.expiry.Add(-expiryMargin))
+	return t != nil && now.Before(t.expiry.Add(-expiryMargin)) && t.standing() != dead
 }
 
 // fresh reports whether there is no reason yet to ask for another. Safe on nil.
-func (t *token) fresh(now time.Time) bool { return t.usable(now) && now.Before(t.refreshAt) }
+func (t *token) fresh(now time.Time) bool {
+	return t.usable(now) && now.Before(t.refreshAt) && t.standing() == trusted
+}
 
 // msalClient is MSAL for one application. It is used by one goroutine at a time.
 type msalClient struct {
@@ -61,6 +74,9 @@ func newMSALClient(cfg Config, connector Connector, n network, httpClient *http.
 			confidential.WithHTTPClient(httpClient),
 			confidential.WithInstanceDiscovery(!cfg.SkipInstanceDiscovery),
 			confidential.WithCache(forgetful{}),
+			// Continuous access evaluation: this process answers claims challenges (rejected.go), without which a revoked token of 28
+			// hours would be a dead end.
+			confidential.WithClientCapabilities([]string{"CP1"}),
 			// Without this the variable MSAL_FORCE_REGION of the environment silently moves requests to another host.
 			confidential.WithAzureRegion("DisableMsalForceRegion"),
 		},
@@ -92,10 +108,11 @@ func (forgetful) Replace(_ context.Context, cache cache.Unmarshaler, _ cache.Rep
 
 func (forgetful) Export(context.Context, cache.Marshaler, cache.ExportHints) error { return nil }
 
-// acquire makes one token request, and before the first one the discovery that MSAL needs. One of the results is nil.
+// acquire makes one token request, and before the first one the discovery that MSAL needs. claims is what a challenge asked for, or
+// empty. One of the results is nil.
 //
 // Expiry counts from now by our own clock, as MSAL derives it from expires_in, so a wrong clock does not matter here.
-func (c *msalClient) acquire(ctx context.Context) (t *token, failed *Error) {
+func (c *msalClient) acquire(ctx context.Context, claims string) (t *token, failed *Error) {
 	defer func() {
 		if recover() != nil { // MSAL decodes what the network sent by reflection
 			t, failed = nil, &Error{Code: CodeMalformed, Detail: "panic"}
@@ -104,7 +121,7 @@ func (c *msalClient) acquire(ctx context.Context) (t *token, failed *Error) {
 	if err := c.prove(ctx); err != nil {
 		return nil, classify(err, time.Now())
 	}
-	result, err := c.client.AcquireTokenByCredential(ctx, []string{c.scope})
+	result, err := c.client.AcquireTokenByCredential(ctx, []string{c.scope}, confidential.WithClaims(claims))
 	now := time.Now()
 	if err != nil {
 		return nil, classify(err, now)

@@ -177,6 +177,7 @@ func (w *world) handle(out http.ResponseWriter, r *http.Request) {
 	}
 	_ = json.Unmarshal(answer.Body.Bytes(), &content) // a fault's body need not be JSON
 	w.secret(content.Token)
+	w.secret(form.Get("claims"))
 	w.secret(content.Description)
 	w.rotate(form.Get("client_id"))
 	for name, values := range answer.Header() {
