@@ -90,6 +90,6 @@ To see what the shipped policy serves, and what it makes of a response:
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &exitError{exitUsage, fmt.Errorf("%w\nhint: %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(newServe(), newRun(), newDemo(), newSanitize(), newPolicy(), newEnvoy(), newBench())
+	root.AddCommand(newServe(), newRun(), newDemo(), newSanitize(), newPolicy(), newSetup(), newEnvoy(), newBench())
 	return root
 }

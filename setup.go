@@ -1,0 +1,139 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/graphveil/graphveil/deploy/setup"
+	"github.com/graphveil/graphveil/policy"
+)
+
+func newSetup() *cobra.Command {
+	var o setupFlags
+	c := &cobra.Command{
+		Use:   "setup",
+		Short: "Say what the administrators of a tenant have to do",
+		Long: `Derive from the policy, and from the configuration as far as there is one, what has
+to be done in Entra, Teams and Exchange before Graphveil can read a tenant: which
+applications to create, which application permissions each needs and for which
+requests, which federated credential it trusts, who may do it and when that role
+can be given back.
+
+It asks nobody and changes nothing. Without a configuration it takes the shipped
+policy, and what the flags say. The issuer, subject and audience of a federated
+credential must equal the token's exactly; where Graphveil is to run,
+'graphveil setup check' tells afterwards whether everything works.
+
+  --format checklist   for this terminal (default)
+  --format markdown    with commands, reasons and known failures
+  --format json        for infrastructure code (deploy/terraform, deploy/azure-cli)
+
+Often several people are needed. --for writes a document that one of them can work
+from without the rest: create (Cloud Application Administrator), consent (Privileged
+Role Administrator), meetings (Teams Administrator), mailboxes (Exchange
+Administrator), operate (whoever runs Graphveil).`,
+		Example: `  graphveil setup
+  graphveil setup --platform kubernetes --issuer https://oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLE \
+      --namespace privacy --service-account graphveil --tenant contoso.onmicrosoft.com
+  graphveil setup --config graphveil.yaml --format markdown --for consent > consent.md
+  graphveil setup --set groups=off --shared --format json > plan.json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			plan, err := o.plan(cmd.Context())
+			if err != nil {
+				return err
+			}
+			switch o.format {
+			case "json":
+				return setup.WriteJSON(os.Stdout, plan)
+			case "markdown":
+				return setup.WriteMarkdown(os.Stdout, plan, o.person)
+			}
+			return setup.WriteChecklist(os.Stdout, plan, o.person)
+		},
+	}
+	o.register(c)
+	return c
+}
+
+// setupFlags are the flags of setup. Those that say something replace what the
+// configuration says.
+type setupFlags struct {
+	offline                             offlineFlags
+	platform, issuer, subject, audience string
+	namespace, account, tenant, cloud   string
+	shared                              bool
+	format, person                      string
+}
+
+func (o *setupFlags) register(c *cobra.Command) {
+	o.offline.register(c)
+	f := c.Flags()
+	f.StringVar(&o.platform, "platform", "", "where the credential comes from: `"+strings.Join(setup.Platforms(), "|")+"`")
+	f.StringVar(&o.issuer, "issuer", "", "the federated credential's issuer `URL`")
+	f.StringVar(&o.subject, "subject", "", "the federated credential's `subject`")
+	f.StringVar(&o.audience, "audience", "", "the federated credential's `audience` (default: the cloud's)")
+	f.StringVar(&o.namespace, "namespace", "", "the Kubernetes `namespace` that Graphveil runs in, instead of --subject")
+	f.StringVar(&o.account, "service-account", "", "the Kubernetes service `account` that Graphveil runs as, instead of --subject")
+	f.StringVar(&o.tenant, "tenant", "", "the directory (tenant) `id` or a domain name of it")
+	f.StringVar(&o.cloud, "cloud", "", "global, us_government, us_dod or china (default: the configuration's, or global)")
+	f.BoolVar(&o.shared, "shared", false, "one application for all connectors, instead of one for each")
+	f.StringVar(&o.format, "format", "checklist", "`checklist|markdown|json`")
+	f.StringVar(&o.person, "for", "", "write what concerns one person: `"+strings.Join(setup.People, "|")+"`")
+}
+
+// plan derives the plan. Its errors are about the command line or the configuration.
+func (o *setupFlags) plan(ctx context.Context) (*setup.Plan, error) {
+	plan, err := o.derive(ctx)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return plan, nil
+}
+
+func (o *setupFlags) derive(ctx context.Context) (*setup.Plan, error) {
+	if !slices.Contains([]string{"checklist", "markdown", "json"}, o.format) {
+		return nil, fmt.Errorf("--format is %q, must be checklist, markdown or json", o.format)
+	}
+	if !setup.IsPerson(o.person) {
+		return nil, fmt.Errorf("--for is %q, must be one of %s", o.person, strings.Join(setup.People, ", "))
+	}
+	if o.person != "" && o.format == "json" {
+		return nil, errors.New("--for is for people, and JSON is whole\nhint: leave one of --for and --format json out")
+	}
+	config, err := o.offline.read()
+	if err != nil {
+		return nil, err
+	}
+	target, err := o.target(config)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := policy.Load(ctx, config.policy())
+	if err != nil {
+		return nil, err
+	}
+	return setup.Derive(snapshot, target)
+}
+
+func (o *setupFlags) target(config *Config) (setup.Target, error) {
+	t := setup.Target{Shared: o.shared, Tenant: cmp.Or(o.tenant, config.Tokens.Tenant), Cloud: "global",
+		Authority: "https://login.microsoftonline.com", GraphHost: config.upstream(), Audience: "api://AzureADTokenExchange"}
+	subject := o.subject
+	if o.namespace != "" || o.account != "" {
+		if subject != "" || o.namespace == "" || o.account == "" {
+			return t, errors.New("a Kubernetes service account takes both --namespace and --service-account, and no --subject")
+		}
+		subject = "system:serviceaccount:" + o.namespace + ":" + o.account
+		o.platform = cmp.Or(o.platform, "kubernetes")
+	}
+	t.Default = setup.Credential{Kind: o.platform, Federated: &setup.Federated{Issuer: o.issuer, Subject: subject, Audience: o.audience}}
+	return t, nil
+}
