@@ -100,7 +100,7 @@ func matchCredential(all []FederatedCredential, claims jwt.Claims) (FederatedCre
 		return FederatedCredential{}, no(700211, "issuer", claims.Issuer)
 	}
 	left = slices.DeleteFunc(left, func(c FederatedCredential) bool {
-		return len(claims.Audience) != 1 || c.Audience != claims.Audience[0]
+		return len(claims.Audience) != 1 || c.Audience != strings.Replace(claims.Audience[0], AudienceAppID, Audience, 1)
 	})
 	if len(left) == 0 {
 		return FederatedCredential{}, no(700212, "audience", strings.Join(claims.Audience, ","))

@@ -14,6 +14,10 @@ import (
 // Audience is the audience of assertions that Entra recommends for every kind of workload.
 const Audience = "api://AzureADTokenExchange"
 
+// AudienceAppID is the application id behind [Audience]. It is the aud claim of Entra's own tokens for that audience, those of managed
+// identities, and matches federated credentials with Audience: theirs cannot have the id.
+const AudienceAppID = "fb60f99c-7a34-4190-8149-302f77469936"
+
 // Issuer signs service-account tokens as the API server of a Kubernetes cluster does. It is also an [http.Handler] for the root of
 // its URL that publishes the keys (OpenID Connect Discovery 1.0 section 4).
 type Issuer struct {
