@@ -17,7 +17,11 @@ import (
 // (learn.microsoft.com/entra/workload-id/workload-identity-federation).
 type Credential struct {
 	Kubernetes *Kubernetes `yaml:"kubernetes"`
+	GCP        *GCP        `yaml:"gcp"`
+	Azure      *Azure      `yaml:"azure"`
+	SPIFFE     *SPIFFE     `yaml:"spiffe"`
 	File       *File       `yaml:"file"`
+	Command    *Command    `yaml:"command"`
 }
 
 // block is the configuration of one way to sign in.
