@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/graphveil/graphveil/auth"
 	"github.com/graphveil/graphveil/deploy/setup"
 	"github.com/graphveil/graphveil/policy"
 )
@@ -26,10 +28,11 @@ applications to create, which application permissions each needs and for which
 requests, which federated credential it trusts, who may do it and when that role
 can be given back.
 
-It asks nobody and changes nothing. Without a configuration it takes the shipped
-policy, and what the flags say. The issuer, subject and audience of a federated
-credential must equal the token's exactly; where Graphveil is to run,
-'graphveil setup check' tells afterwards whether everything works.
+It changes nothing. Without a configuration it takes the shipped policy, and what
+the flags say. The issuer, subject and audience of a federated credential must equal
+the token's exactly: where Graphveil is to run, --from-credential takes them from a
+real one, so that nobody has to guess. 'graphveil setup check' tells afterwards
+whether everything works.
 
   --format checklist   for this terminal (default)
   --format markdown    with commands, reasons and known failures
@@ -43,6 +46,7 @@ Administrator), operate (whoever runs Graphveil).`,
   graphveil setup --platform kubernetes --issuer https://oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLE \
       --namespace privacy --service-account graphveil --tenant contoso.onmicrosoft.com
   graphveil setup --config graphveil.yaml --format markdown --for consent > consent.md
+  graphveil setup --config graphveil.yaml --from-credential
   graphveil setup --set groups=off --shared --format json > plan.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,7 +73,7 @@ type setupFlags struct {
 	offline                             offlineFlags
 	platform, issuer, subject, audience string
 	namespace, account, tenant, cloud   string
-	shared                              bool
+	shared, fromCredential              bool
 	format, person                      string
 }
 
@@ -85,6 +89,7 @@ func (o *setupFlags) register(c *cobra.Command) {
 	f.StringVar(&o.tenant, "tenant", "", "the directory (tenant) `id` or a domain name of it")
 	f.StringVar(&o.cloud, "cloud", "", "global, us_government, us_dod or china (default: the configuration's, or global)")
 	f.BoolVar(&o.shared, "shared", false, "one application for all connectors, instead of one for each")
+	f.BoolVar(&o.fromCredential, "from-credential", false, "fetch one token with the configured credential, here and now, and take issuer, subject and\naudience from it; nothing else of it is shown")
 	f.StringVar(&o.format, "format", "checklist", "`checklist|markdown|json`")
 	f.StringVar(&o.person, "for", "", "write what concerns one person: `"+strings.Join(setup.People, "|")+"`")
 }
@@ -112,28 +117,82 @@ func (o *setupFlags) derive(ctx context.Context) (*setup.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := o.target(config)
+	served := config.policy()
+	if len(config.Tokens.Connectors) > 0 {
+		served = config.servedPolicy()
+	}
+	snapshot, err := policy.Load(ctx, served)
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := policy.Load(ctx, config.policy())
+	target, err := o.target(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	return setup.Derive(snapshot, target)
 }
 
-func (o *setupFlags) target(config *Config) (setup.Target, error) {
-	t := setup.Target{Shared: o.shared, Tenant: cmp.Or(o.tenant, config.Tokens.Tenant), Cloud: "global",
-		Authority: "https://login.microsoftonline.com", GraphHost: config.upstream(), Audience: "api://AzureADTokenExchange"}
+// target is what flags and configuration say, in this order.
+func (o *setupFlags) target(ctx context.Context, config *Config) (setup.Target, error) {
+	var t setup.Target
+	cloud, err := config.Tokens.ResolveCloud()
+	if o.cloud != "" {
+		cloud, err = auth.CloudNamed(o.cloud)
+	}
+	if err != nil {
+		return t, err
+	}
+	t = setup.Target{Tenant: cmp.Or(o.tenant, config.Tokens.Tenant), Cloud: cloud.Name, Authority: cloud.Authority, GraphHost: cloud.Graph,
+		Audience: cloud.Audience, Shared: o.shared, Known: map[string]setup.Known{}}
+	if isPlaceholder(t.Tenant) {
+		t.Tenant = ""
+	}
+	if len(config.Tokens.Connectors) == 0 {
+		t.Default, err = o.credential(ctx, config, nil, "")
+		return t, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(config.Tokens.Connectors)) {
+		connector := config.Tokens.Connectors[name]
+		known := setup.Known{ClientID: strings.ToLower(cmp.Or(connector.ClientID, config.Tokens.ClientID))}
+		if isPlaceholder(known.ClientID) {
+			known.ClientID = ""
+		}
+		if known.Credential, err = o.credential(ctx, config, connector.Credential, known.ClientID); err != nil {
+			return t, fmt.Errorf("connector %q: %w", name, err)
+		}
+		t.Known[name] = known
+	}
+	return t, nil
+}
+
+// isPlaceholder tells the ids of deploy/graphveil.yaml, which nothing has.
+func isPlaceholder(id string) bool { return strings.HasPrefix(id, "00000000-0000-0000-0000-") }
+
+// credential is a credential of the configuration, nil for the one of all
+// connectors, as the plan describes it.
+func (o *setupFlags) credential(ctx context.Context, config *Config, own *auth.Credential, clientID string) (setup.Credential, error) {
 	subject := o.subject
 	if o.namespace != "" || o.account != "" {
 		if subject != "" || o.namespace == "" || o.account == "" {
-			return t, errors.New("a Kubernetes service account takes both --namespace and --service-account, and no --subject")
+			return setup.Credential{}, errors.New("a Kubernetes service account takes both --namespace and --service-account, and no --subject")
 		}
 		subject = "system:serviceaccount:" + o.namespace + ":" + o.account
-		o.platform = cmp.Or(o.platform, "kubernetes")
 	}
-	t.Default = setup.Credential{Kind: o.platform, Federated: &setup.Federated{Issuer: o.issuer, Subject: subject, Audience: o.audience}}
-	return t, nil
+	kind := cmp.Or(o.platform, cmp.Or(own, &config.Tokens.Credential).Kind())
+	if kind == "" && o.namespace != "" {
+		kind = "kubernetes"
+	}
+	f := setup.Federated{Issuer: o.issuer, Subject: subject, Audience: o.audience}
+	if o.fromCredential {
+		identity, err := config.Tokens.Identify(ctx, own, clientID)
+		switch failed := (*auth.Error)(nil); {
+		case errors.Is(err, auth.ErrNoAssertion): // nothing to trust
+		case errors.As(err, &failed):
+			return setup.Credential{}, fmt.Errorf("asking for the platform's token: %s (%s)\nhint: %s", failed.Code, failed.Detail, auth.Hint(failed))
+		case err != nil:
+			return setup.Credential{}, err
+		}
+		f = setup.Federated{Issuer: cmp.Or(f.Issuer, identity.Issuer), Subject: cmp.Or(f.Subject, identity.Subject), Audience: cmp.Or(f.Audience, identity.Audience)}
+	}
+	return setup.Credential{Kind: kind, Federated: &f}, nil
 }

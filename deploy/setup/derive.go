@@ -74,7 +74,7 @@ func (t Target) group(names []string) [][]string {
 
 // application describes the one of these connectors.
 func (t Target) application(s *policy.Snapshot, connectors []string) (Application, error) {
-	a := Application{Key: connectors[0], Connectors: connectors, ExchangeRoles: []string{}}
+	a := Application{Key: connectors[0], Connectors: connectors, ExchangeRoles: []string{}, Setup: []string{}}
 	if t.Shared || len(connectors) > 1 {
 		a.Key = sharedKey
 		if !t.Shared && t.hasOtherShared(connectors) {
@@ -96,13 +96,23 @@ func (t Target) application(s *policy.Snapshot, connectors []string) (Applicatio
 		return a, err
 	}
 	a.Permissions = permissionsOf(s, connectors)
-	for _, permission := range a.Permissions {
-		a.TeamsPolicy = a.TeamsPolicy || needsTeamsPolicy(permission.Name)
-		if role := ExchangeRoleOf(permission.Name); role != "" && !slices.Contains(a.ExchangeRoles, role) {
-			a.ExchangeRoles = append(a.ExchangeRoles, role)
+	for _, c := range s.Connectors() {
+		if slices.Contains(connectors, c.Name) {
+			a.Setup = append(a.Setup, c.Setup...)
 		}
 	}
-	slices.Sort(a.ExchangeRoles)
+	slices.Sort(a.Setup)
+	a.Setup = slices.Compact(a.Setup)
+	a.TeamsPolicy = slices.Contains(a.Setup, policy.SetupTeamsApplicationAccessPolicy)
+	if slices.Contains(a.Setup, policy.SetupExchangeRBAC) {
+		for _, permission := range a.Permissions {
+			if role := ExchangeRoleOf(permission.Name); role != "" {
+				a.ExchangeRoles = append(a.ExchangeRoles, role)
+			}
+		}
+		slices.Sort(a.ExchangeRoles)
+		a.ExchangeRoles = slices.Compact(a.ExchangeRoles)
+	}
 	a.Notes = t.notes(s, a)
 	return a, nil
 }

@@ -98,7 +98,7 @@ func (d *markdown) application(a Application, person string) {
 	}
 	d.f(" · serves %s\n\n", strings.Join(a.Connectors, ", "))
 	for _, permission := range a.Permissions {
-		if person == Meetings && !needsTeamsPolicy(permission.Name) || person == Mailboxes && ExchangeRoleOf(permission.Name) == "" {
+		if person == Mailboxes && ExchangeRoleOf(permission.Name) == "" {
 			continue
 		}
 		d.f("**%s**", permission.Value())

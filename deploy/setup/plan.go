@@ -51,6 +51,8 @@ type Application struct {
 	TeamsPolicy bool `json:"teams_application_access_policy"`
 	// ExchangeRoles are the roles of Exchange's RBAC for Applications that can take the place of its permissions on mailboxes, sorted.
 	ExchangeRoles []string `json:"exchange_roles"`
+	// Setup are the words of the policy for what it needs besides permissions (policy.SetupWords), sorted.
+	Setup []string `json:"setup"`
 	// Notes are sentences about this application alone.
 	Notes []string `json:"notes,omitempty"`
 }

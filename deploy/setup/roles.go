@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -60,15 +59,3 @@ var exchangeRoles = map[string]string{
 
 // ExchangeRoleOf returns the role of Exchange that can take a permission's place on chosen mailboxes, or nothing.
 func ExchangeRoleOf(permission string) string { return exchangeRoles[permission] }
-
-// needsTeamsPolicy tells permissions that count only together with a Teams application access policy
-// (learn.microsoft.com/graph/cloud-communication-online-meeting-application-access-policy).
-func needsTeamsPolicy(permission string) bool {
-	return strings.HasPrefix(permission, "OnlineMeeting")
-}
-
-// isProtected tells permissions to the content of chats and channels, which Microsoft may want to be asked for
-// (learn.microsoft.com/graph/teams-protected-apis).
-func isProtected(permission string) bool {
-	return strings.HasPrefix(permission, "ChannelMessage.") || strings.HasPrefix(permission, "ChatMessage.") || permission == "Chat.Read.All"
-}

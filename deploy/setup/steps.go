@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/graphveil/graphveil/policy"
 )
 
 // The least privileged roles of Entra for each kind of work (learn.microsoft.com/entra/identity/role-based-access-control/delegate-by-task).
@@ -35,9 +37,7 @@ func stepsOf(p *Plan) []Step {
 	add(secrets(p), some(func(a Application) bool { return a.Credential.Kind == "client_secret" }))
 	add(ownApplications(p), true)
 	add(consent(p), true)
-	add(protected(), some(func(a Application) bool {
-		return slices.ContainsFunc(a.Permissions, func(p Permission) bool { return isProtected(p.Name) })
-	}))
+	add(protected(), some(func(a Application) bool { return slices.Contains(a.Setup, policy.SetupTeamsProtectedAPIs) }))
 	add(teamsPolicy(p), some(func(a Application) bool { return a.TeamsPolicy }))
 	add(scopeMailboxes(p), some(func(a Application) bool { return len(a.ExchangeRoles) > 0 }))
 	add(configure(p), true)
