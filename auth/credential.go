@@ -17,6 +17,8 @@ import (
 // (learn.microsoft.com/entra/workload-id/workload-identity-federation).
 type Credential struct {
 	Kubernetes *Kubernetes `yaml:"kubernetes"`
+	AWS        *AWS        `yaml:"aws"`
+	AWSCognito *AWSCognito `yaml:"aws_cognito"`
 	GCP        *GCP        `yaml:"gcp"`
 	Azure      *Azure      `yaml:"azure"`
 	SPIFFE     *SPIFFE     `yaml:"spiffe"`

@@ -33,6 +33,8 @@ type AWSConfig struct {
 	Pools []IdentityPool
 	// Now is the clock of all services. Nil: time.Now.
 	Now func() time.Time
+	// Secret is told everything that nobody else may learn, as it is made: secret keys, session tokens, tokens. Nil: nobody is told.
+	Secret func(string)
 }
 
 // AWSRole is an IAM role with what its policies allow. The zero value allows nothing.
@@ -91,6 +93,9 @@ func NewAWS(cfg AWSConfig) (*AWS, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Secret == nil {
+		cfg.Secret = func(string) {}
+	}
 	if cfg.Issuer == "" {
 		cfg.Issuer = "https://" + awsGUID() + ".tokens.sts.global.api.aws"
 	}
@@ -145,6 +150,9 @@ func (a *AWS) NewSession(role string, lifetime time.Duration) AWSKey {
 }
 
 func (a *AWS) addKey(key AWSKey) AWSKey {
+	a.cfg.Secret(key.ID)
+	a.cfg.Secret(key.Secret)
+	a.cfg.Secret(key.Session)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.keys[key.ID] = key

@@ -89,6 +89,7 @@ func (a *AWS) serveSTS(w http.ResponseWriter, r *http.Request) *awsRefusal {
 	if no != nil {
 		return no
 	}
+	a.cfg.Secret(token)
 	a.count(func(s *AWSStats) { s.Tokens++ })
 	writeXML(w, http.StatusOK, stsToken{Namespace: stsNamespace, Token: token, Expiration: expiry.UTC().Format(time.RFC3339), RequestID: awsGUID()})
 	return nil

@@ -116,6 +116,7 @@ func (a *AWS) serveCognito(w http.ResponseWriter, r *http.Request) *awsRefusal {
 	if err != nil {
 		return refuse("InternalErrorException", "")
 	}
+	a.cfg.Secret(token)
 	a.count(func(s *AWSStats) { s.Tokens++ })
 	writeAWS(w, http.StatusOK, "application/x-amz-json-1.1", map[string]string{"IdentityId": identity, "Token": token})
 	return nil
