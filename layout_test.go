@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 	"bench/tenant/graph":    nil,
 	"bench/tenant/platform": {"bench/tenant/entra"},
 	"bench/tenant":          {"bench/tenant/entra", "bench/tenant/graph"},
+	"deploy/terraform":      nil,
 	"envoy/envoytest":       {"envoy"},
 	"extproc/extproctest":   {"extproc"},
 }
