@@ -155,7 +155,8 @@ func (a *application) fail(err *Error) *Error {
 		level, left = slog.LevelWarn, held.expiry.Sub(now).Round(time.Second)
 	}
 	a.logger.Log(context.Background(), level, "acquiring graph token failed", "client_id", a.clientID, "connectors", a.connectors,
-		"code", err.Code, "aadsts", err.AADSTS, "detail", err.Detail, "held_token_lives", left, "retry_in", f.retryAt.Sub(now).Round(time.Second))
+		"code", err.Code, "aadsts", err.AADSTS, "detail", err.Detail, "held_token_lives", left, "retry_in", f.retryAt.Sub(now).Round(time.Second),
+		"hint", Hint(err))
 	return f.at(now)
 }
 

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/graphveil/graphveil/bench/tenant/entra"
 )
 
 func TestHintIsTheClosestOne(t *testing.T) {
@@ -34,6 +36,19 @@ func TestHintIsTheClosestOne(t *testing.T) {
 	}
 	if got := Hint(nil) + Hint(&Error{Code: "of_another_package"}); got != "" {
 		t.Errorf("a hint out of nothing: %q", got)
+	}
+}
+
+// Who looks at the log, or at what is waited for, finds the hint there.
+func TestFailureSaysItsHint(t *testing.T) {
+	w := newLoopbackWorld(t, func(cfg *entra.Config) { cfg.Apps = cfg.Apps[1:] })
+	m := w.manager()
+	want := Hint(w.wantError(m, "entra_id", CodeRejected))
+	if !strings.Contains(want, "not the object id") || !strings.Contains(w.logs.String(), strconv.Quote(want)) {
+		t.Errorf("the log lacks %q:\n%s", want, w.logs)
+	}
+	if err := m.Ready(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Ready() = %v", err)
 	}
 }
 
@@ -61,7 +76,7 @@ func TestHintsAreSentences(t *testing.T) {
 // Every code has a hint of its own; so has every detail that is written in this package, unless its code's says all there is to say,
 // and every number that the synthetic Entra refuses with.
 func TestEveryFailureHasAHint(t *testing.T) {
-	for _, code := range append(slices.Clone(failureCodes), CodePending) {
+	for _, code := range append(slices.Clone(failureCodes), CodeTokenRejected, CodePending) {
 		if h := hintOf(&Error{Code: code}); h == nil || h.details != nil || h.numbers != nil {
 			t.Errorf("%s has no hint of its own", code)
 		}

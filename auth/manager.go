@@ -109,7 +109,7 @@ func (m *Manager) Ready() error {
 		}
 		reason := "not yet requested"
 		if f := a.failed.Load(); f != nil {
-			reason = f.err.summary()
+			reason = f.err.summary() + ": " + Hint(&f.err)
 		}
 		waiting = append(waiting, fmt.Errorf("waiting for first token of connector %q: %s", name, reason))
 	}
