@@ -19,11 +19,11 @@ import (
 //
 // The federated credential: issuer is "https://login.microsoftonline.com/TENANT/v2.0", with the tenant's id and the cloud's host
 // (login.microsoftonline.us, login.partner.microsoftonline.cn); subject is the identity's object (principal) id, in the case that Azure
-// shows (`az identity show --query principalId`); audience is Audience. Entra takes user-assigned identities only, and only of the
-// tenant in which the application is registered.
+// shows (`az identity show --query principalId`); audience is Audience, although the token's aud claim is an application id that
+// stands for it. Entra takes user-assigned identities only, and only of the tenant in which the application is registered.
 //
-// In Azure the identity is assigned to the machine or app (roles Managed Identity Operator on it, Contributor on the machine), and gets
-// no permissions. It is a credential of the applications rather than the holder of their permissions, because permissions of
+// In Azure the identity is assigned to the machine or app (roles Managed Identity Operator and Virtual Machine Contributor, or Website
+// Contributor), and gets no permissions. It is a credential of the applications rather than the holder of their permissions, because permissions of
 // Graph on the identity itself would be those of whatever runs on the machine, one set for all connectors, and granted by script
 // only; and because continuous access evaluation does not cover the tokens of managed identities
 // (learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation-workload), so that theirs outlive a

@@ -16,7 +16,8 @@ import (
 // The federated credential has issuer, subject and audience of the token that the program prints: whoever wrote it knows them.
 //
 // The program is started for each token request, with the environment and folder of this process, no input, and nothing kept of what it
-// writes to standard error. Whatever it leaves running is not waited for. It must end with 0, and print one JWT alone.
+// writes to standard error. It must end with 0, and print one JWT alone. Whatever it leaves running is not waited for. It is trusted with
+// what this process has: the environment may hold the keys of pseudonyms.
 type Command struct {
 	// Argv is the program and its arguments. No shell reads them. A program without a slash is looked up in PATH. Required.
 	Argv []string `yaml:"argv"`

@@ -57,6 +57,9 @@ func (c Config) identify(ctx context.Context, credential *Credential, clientID s
 	if !ok {
 		return Identity{}, &Error{Code: CodeCredential, Detail: "not_a_jwt"}
 	}
+	if azure, ok := block.(*Azure); ok {
+		identity.Audience = azure.Audience // the claim is the id of the application behind it, which a federated credential cannot have
+	}
 	return identity, nil
 }
 

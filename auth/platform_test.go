@@ -183,3 +183,20 @@ func TestAudienceIsThatOfTheCloud(t *testing.T) {
 		t.Errorf("a chosen audience became %q, %v", chosen.Audience, err)
 	}
 }
+
+// TestPlatformsSayWhatToTrust: what setup prints from a platform's token is a federated credential that matches.
+func TestPlatformsSayWhatToTrust(t *testing.T) {
+	w, agent, socket := besideAgent(t, spireTrust(), SPIFFE{})
+	listen(t, agent, socket)
+	atGoogle, _ := onGCP(t, googleTrust(), GCP{})
+	atAzure, _ := onAzure(t, azureTrust(), azureIdentity(machineIdentity))
+	for _, test := range []struct {
+		w     *world
+		trust entra.FederatedCredential
+	}{{w, spireTrust()}, {atGoogle, googleTrust()}, {atAzure, azureTrust()}} {
+		identity, err := test.w.cfg.identify(t.Context(), test.w.cfg.Connectors["entra_id"].Credential, "", network{dial: test.w.dial})
+		if want := (Identity{test.trust.Issuer, test.trust.Subject, test.trust.Audience}); err != nil || identity != want {
+			t.Errorf("%+v, %v, want %+v", identity, err, want)
+		}
+	}
+}

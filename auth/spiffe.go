@@ -26,7 +26,8 @@ import (
 // such as "spiffe://example.org/graphveil"; audience is Audience.
 //
 // Entra takes RS256 alone (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations), and SPIRE signs with an
-// elliptic curve unless told otherwise: set jwt_key_type = "rsa-2048" on the server. It takes effect with the next JWT key.
+// elliptic curve unless told otherwise: set jwt_key_type = "rsa-2048" on the server, which takes effect with its next JWT key, and
+// set_key_use = true on the discovery provider.
 //
 // In SPIRE a registration entry gives this workload its SPIFFE ID. The agent's socket must be mounted in the container.
 type SPIFFE struct {
