@@ -4,8 +4,8 @@ import (
 	"crypto/rand"
 	"io"
 	"net/http"
+	"path"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -19,7 +19,7 @@ const awsSessionLifetime = 6 * time.Hour
 func (a *AWS) Metadata(role string) http.Handler {
 	const tokenHeader, lifeHeader = "X-Aws-Ec2-Metadata-Token", "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
 	const maxLife = 21600
-	_, name, _ := strings.Cut(role, ":role/")
+	name := path.Base(role) // of the role, without its path
 	var mu sync.Mutex
 	tokens := make(map[string]time.Time)
 	text := func(w http.ResponseWriter, status int, content string) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,8 +159,10 @@ func (a *AWS) authorize(key AWSKey, request webIdentityRequest) *awsRefusal {
 	return nil
 }
 
+// assumed is the ARN of a session of the role, as messages have it: without the role's path.
 func assumed(role string) string {
-	return strings.Replace(strings.Replace(role, ":iam:", ":sts:", 1), ":role/", ":assumed-role/", 1) + "/session"
+	account, _, _ := strings.Cut(role, ":role/")
+	return strings.Replace(account, ":iam:", ":sts:", 1) + ":assumed-role/" + path.Base(role) + "/session"
 }
 
 // awsClaims is the claim "https://sts.amazonaws.com/"
@@ -180,7 +183,7 @@ func (a *AWS) signWebIdentity(key AWSKey, request webIdentityRequest) (string, t
 		Claims: jwt.Claims{
 			Issuer:   a.cfg.Issuer,
 			Subject:  key.Role,
-			Audience: request.audiences, // a string when there is one
+			Audience: request.audiences,
 			IssuedAt: jwt.NewNumericDate(now),
 			Expiry:   jwt.NewNumericDate(expiry),
 			ID:       rand.Text(),
