@@ -189,7 +189,7 @@ func (a *application) nextAttempt() time.Time {
 }
 
 func (a *application) status(connector string) Status {
-	s := Status{Connector: connector, ClientID: a.clientID}
+	s := Status{Connector: connector, ClientID: a.clientID, CertificateExpiry: a.client.certificateExpiry()}
 	if t := a.held.Load(); t != nil {
 		s.Acquired, s.Expiry = t.acquired, t.expiry
 	}

@@ -16,14 +16,16 @@ import (
 // assertion: a JWT of another issuer that a federated credential of the application trusts, so that there is no secret to keep
 // (learn.microsoft.com/entra/workload-id/workload-identity-federation).
 type Credential struct {
-	Kubernetes *Kubernetes `yaml:"kubernetes"`
-	AWS        *AWS        `yaml:"aws"`
-	AWSCognito *AWSCognito `yaml:"aws_cognito"`
-	GCP        *GCP        `yaml:"gcp"`
-	Azure      *Azure      `yaml:"azure"`
-	SPIFFE     *SPIFFE     `yaml:"spiffe"`
-	File       *File       `yaml:"file"`
-	Command    *Command    `yaml:"command"`
+	Kubernetes   *Kubernetes   `yaml:"kubernetes"`
+	AWS          *AWS          `yaml:"aws"`
+	AWSCognito   *AWSCognito   `yaml:"aws_cognito"`
+	GCP          *GCP          `yaml:"gcp"`
+	Azure        *Azure        `yaml:"azure"`
+	SPIFFE       *SPIFFE       `yaml:"spiffe"`
+	File         *File         `yaml:"file"`
+	Command      *Command      `yaml:"command"`
+	Certificate  *Certificate  `yaml:"certificate"`
+	ClientSecret *ClientSecret `yaml:"client_secret"`
 }
 
 // block is the configuration of one way to sign in.

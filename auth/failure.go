@@ -70,6 +70,8 @@ func (e *Error) Error() string { return "getting graph token: " + e.summary() }
 
 func (e *Error) summary() string {
 	switch {
+	case e.AADSTS != 0 && e.Detail != "":
+		return fmt.Sprintf("%s (AADSTS%d, %s)", e.Code, e.AADSTS, e.Detail)
 	case e.AADSTS != 0:
 		return fmt.Sprintf("%s (AADSTS%d)", e.Code, e.AADSTS)
 	case e.Detail != "":

@@ -45,6 +45,7 @@ func newManager(cfg Config, logger *slog.Logger, n network) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checking token configuration: %w", err)
 	}
+	n.logger = logger
 	httpClient, err := n.entra(cfg.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("creating token client: %w", err)
@@ -124,6 +125,8 @@ type Status struct {
 	Connector, ClientID string
 	// Acquired and Expiry are those of the last token; zero before the first.
 	Acquired, Expiry time.Time
+	// CertificateExpiry is when the certificate in use to sign in ends; zero before it was read, and without one.
+	CertificateExpiry time.Time
 	// LastError is the last attempt's failure; nil after a success and before the first attempt.
 	LastError *Error
 	// RetryAt is when the next attempt follows on LastError, or has followed if it is past and that runs; zero without one.

@@ -97,6 +97,14 @@ func (c *msalClient) prove(ctx context.Context) error {
 	return nil
 }
 
+// certificateExpiry is that of [Status]. It may be called from any goroutine.
+func (c *msalClient) certificateExpiry() time.Time {
+	if p, ok := c.prover.(*certificateProver); ok {
+		return p.expiry()
+	}
+	return time.Time{}
+}
+
 // forgetful makes every AcquireTokenByCredential a request to Entra. MSAL returns the token of its cache until five minutes before
 // expiry and has no option against that short of sending extra claims; but it loads the cache from this accessor first, and an empty
 // one has no token to return. What MSAL learnt by discovery is not part of that cache and stays.
@@ -124,7 +132,11 @@ func (c *msalClient) acquire(ctx context.Context, claims string) (t *token, fail
 	result, err := c.client.AcquireTokenByCredential(ctx, []string{c.scope}, confidential.WithClaims(claims))
 	now := time.Now()
 	if err != nil {
-		return nil, classify(err, now)
+		failed := classify(err, now)
+		if p, ok := c.prover.(*certificateProver); ok {
+			p.explain(failed, err)
+		}
+		return nil, failed
 	}
 	if !isHeaderSafe(result.AccessToken) {
 		return nil, &Error{Code: CodeMalformed, Detail: "bad_token"}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -33,8 +34,9 @@ type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 // network is how this package reaches others. Tests replace it.
 type network struct {
-	dial  dialer
-	roots *x509.CertPool // of the platforms; nil: the system's
+	dial   dialer
+	roots  *x509.CertPool // of the platforms; nil: the system's
+	logger *slog.Logger   // for what a credential has to tell besides its errors
 }
 
 // entra makes the only client that MSAL uses to sign in. It follows no redirect (one would carry the assertion to another place), and

@@ -179,6 +179,8 @@ func (w *world) handle(out http.ResponseWriter, r *http.Request) {
 	w.secret(content.Token)
 	w.secret(form.Get("claims"))
 	w.secret(content.Description)
+	w.secret(form.Get("client_assertion"))
+	w.secret(form.Get("client_secret"))
 	w.rotate(form.Get("client_id"))
 	for name, values := range answer.Header() {
 		out.Header()[name] = values
