@@ -7,8 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/graphveil/graphveil/policy"
 )
 
 // command runs one command line with input and the test's salt and key.
@@ -168,10 +171,21 @@ deny contains "mail_only_for_reporting" if {
 	}
 	stdout, _, _ := command(t, "", "policy", "list", "--json")
 	var list struct {
-		Endpoints []listedEndpoint `json:"endpoints"`
+		Connectors []listedConnector `json:"connectors"`
+		Endpoints  []listedEndpoint  `json:"endpoints"`
 	}
 	if err := json.Unmarshal([]byte(stdout), &list); err != nil || len(list.Endpoints) < 10 {
 		t.Errorf("policy list --json: %d endpoints, %v", len(list.Endpoints), err)
+	}
+	for _, c := range list.Connectors {
+		if c.Name == "outlook_mail" && (!slices.Contains(c.Permissions, "User.Read.All") || !slices.Equal(c.Setup, []string{policy.SetupExchangeRBAC})) {
+			t.Errorf("policy list --json: %+v", c)
+		}
+	}
+	for _, e := range list.Endpoints {
+		if e.Connector == "outlook_mail" && e.ID == "message" && !slices.Equal(e.Permissions, []string{"Mail.ReadBasic.All"}) {
+			t.Errorf("policy list --json: %s.%s needs %v", e.Connector, e.ID, e.Permissions)
+		}
 	}
 }
 

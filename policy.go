@@ -31,7 +31,7 @@ func newPolicyList() *cobra.Command {
 		Use:   "list",
 		Short: "List the endpoints that a policy serves",
 		Long: `List every endpoint of the policy: method and path, the query options and request
-headers that it lets through, and the application permissions that its connector
+headers that it lets through, and the application permissions that a request to it
 needs. What is not listed is denied.`,
 		Example: `  graphveil policy list
   graphveil policy list --set groups=off --json
@@ -80,7 +80,20 @@ type listedOption struct {
 	Properties []string `json:"properties,omitempty"`
 }
 
+// listedConnector is one connector there: what its endpoints need together, and what
+// else an administrator does.
+type listedConnector struct {
+	Name        string   `json:"name"`
+	Title       string   `json:"title,omitempty"`
+	Permissions []string `json:"permissions"`
+	Setup       []string `json:"setup,omitempty"`
+}
+
 func listing(s *policy.Snapshot) any {
+	var connectors []listedConnector
+	for _, c := range s.Connectors() {
+		connectors = append(connectors, listedConnector{c.Name, c.Title, c.Permissions, c.Setup})
+	}
 	var endpoints []listedEndpoint
 	for _, e := range s.Endpoints() {
 		l := listedEndpoint{e.Connector, e.ID, e.Title, e.Methods, e.Path, e.Params, nil, e.Headers, e.Media, e.Permissions, e.ServedBy}
@@ -89,7 +102,7 @@ func listing(s *policy.Snapshot) any {
 		}
 		endpoints = append(endpoints, l)
 	}
-	return map[string]any{"revision": s.Revision(), "endpoints": endpoints}
+	return map[string]any{"revision": s.Revision(), "connectors": connectors, "endpoints": endpoints}
 }
 
 func writeList(w io.Writer, s *policy.Snapshot) error {
@@ -97,6 +110,9 @@ func writeList(w io.Writer, s *policy.Snapshot) error {
 	for _, c := range s.Connectors() {
 		fmt.Fprintf(w, "%s: %s\n", c.Name, c.Title)
 		fmt.Fprintf(w, "  needs %s\n", strings.Join(c.Permissions, ", "))
+		if len(c.Setup) > 0 {
+			fmt.Fprintf(w, "  setup %s\n", strings.Join(c.Setup, ", "))
+		}
 		for _, e := range endpoints {
 			if e.Connector != c.Name {
 				continue
@@ -114,6 +130,7 @@ func writeList(w io.Writer, s *policy.Snapshot) error {
 			if len(e.Media) > 0 {
 				fmt.Fprintf(w, "      answers %s\n", strings.Join(e.Media, ", "))
 			}
+			fmt.Fprintf(w, "      needs %s\n", strings.Join(e.Permissions, ", "))
 			if e.ServedBy != "" {
 				fmt.Fprintf(w, "      served by %s, which has the same\n", e.ServedBy)
 			}

@@ -39,6 +39,7 @@ type activation struct {
 	connectors []ConnectorInfo
 	endpoints  []*endpoint
 	refusals   []refusal
+	unneeded   Errors
 }
 
 // evaluate fills the activation. Problems of the policy are collected; the
@@ -100,6 +101,7 @@ func (a *activation) readConnectors(tree ast.Object, errorShape ast.Value) {
 		a.connectors = append(a.connectors, part.connectors...)
 		a.endpoints = append(a.endpoints, part.endpoints...)
 		a.refusals = append(a.refusals, part.refusals...)
+		a.unneeded = append(a.unneeded, part.unneeded...)
 	}
 }
 

@@ -21,8 +21,8 @@ import (
 
 // Check loads a policy as Load does, compiles its tests too, and looks for what
 // is bad style: files that are not formatted as `opa fmt` does, packages and
-// public rules without title and description. It returns nil, or Errors with
-// everything that was found.
+// public rules without title and description, permissions that nothing needs. It
+// returns nil, or Errors with everything that was found.
 func Check(ctx context.Context, config Config) error {
 	s, err := readSources(config)
 	if err != nil {
@@ -37,10 +37,13 @@ func Check(ctx context.Context, config Config) error {
 		p.checkFormat(f)
 	}
 	p.checkMetadata(modules)
-	if _, err := s.activate(ctx); err != nil {
+	if snapshot, err := s.activate(ctx); err != nil {
 		p.addAll(err)
-	} else if _, err := s.compile(modules); err != nil {
-		p.addAll(err)
+	} else {
+		p.list = append(p.list, snapshot.unneeded...)
+		if _, err := s.compile(modules); err != nil {
+			p.addAll(err)
+		}
 	}
 	return p.err()
 }

@@ -76,6 +76,35 @@ deny contains "x" if input.request.method == "PUT"
 			{"metadata_missing", "custom.rego:3", "", "rule deny of package graphveil.custom", "METADATA"},
 			{"metadata_missing", "test.rego:8", "", "rule permissions", "METADATA"},
 		}},
+		{"permissions that nothing needs", strings.Replace(connector(`# METADATA
+# title: a
+# description: b
+endpoints["a"] := {
+	"methods": {"GET"},
+	"path": "/a",
+	"permissions": {"User.Read.All"},
+	"response": {},
+}
+
+# METADATA
+# title: off
+# description: b
+endpoints["off"] := {
+	"enabled": false,
+	"methods": {"GET"},
+	"path": "/off",
+	"permissions": {"Mail.Read"},
+	"response": {},
+}
+`), `permissions := {"User.Read.All"}`, `permissions := {"Mail.Read", "User.Read.All"}`, 1), [][]string{
+			{"metadata_missing", "test.rego:8", "", "rule permissions", "METADATA"},
+			{"permission_unneeded", "test.rego:8", "permissions", "no endpoint of connector test needs Mail.Read", "leave it out"},
+		}},
+		{"a connector that is off needs nothing", connector(`# METADATA
+# title: a
+# description: b
+endpoints["a"] := {"enabled": false, "methods": {"GET"}, "path": "/a", "permissions": {"Mail.Read"}, "response": {}}
+`), [][]string{{"metadata_missing", "test.rego:8", "", "rule permissions", "METADATA"}}},
 		{"a test that refers to nothing", connector(`endpoints["a"] := {"methods": {"GET"}, "path": "/a", "response": {}}
 -- test_test.rego --
 package graphveil.connectors.test_test

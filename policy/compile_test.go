@@ -177,11 +177,13 @@ endpoints["a"] := {
 	}
 }
 
-// TestSameEndpointInTwoConnectors: allowed where they are equal; the first by name serves it.
+// TestSameEndpointInTwoConnectors: allowed where they are equal, whatever they say of
+// permissions and probe; the first by name serves it.
 func TestSameEndpointInTwoConnectors(t *testing.T) {
 	const endpoint = `endpoints["a"] := {"methods": {"GET"}, "path": "/a", "response": {"id": shape.keep}}
 `
 	second := strings.NewReplacer("test.rego", "alpha.rego", "connectors.test", "connectors.alpha").Replace(connector(endpoint))
+	second = strings.Replace(second, `"response"`, `"permissions": {"User.Read.All"}, "probe": {}, "response"`, 1)
 	s := mustLoad(t, connector(endpoint)+second)
 	route, denial := s.Route("GET", parseTarget(t, "/a"))
 	if denial != nil || route.Connector != "alpha" {

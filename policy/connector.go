@@ -57,6 +57,11 @@ func (a *activation) connector(k *contract, name string, v ast.Object) {
 	}
 	slices.Sort(info.Permissions)
 	info.Permissions = slices.Compact(info.Permissions)
+	for _, permission := range k.granted {
+		if len(info.Permissions) > 0 && !slices.Contains(info.Permissions, permission) { // with none, all endpoints are off
+			a.unneeded = append(a.unneeded, a.at(pkg, "permissions").error("permission_unneeded", fmt.Sprintf("no endpoint of connector %s needs %s", name, permission), "leave it out: an administrator would grant it for nothing"))
+		}
+	}
 	a.each(v, pkg, "refusals", func(_ string, value ast.Value, at position) {
 		if r, ok := k.refusal(value, at); ok {
 			r.connector = name

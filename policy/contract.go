@@ -119,7 +119,7 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 		e.info.ErrorPlan, _ = k.plan(k.errorShape, position{c: k.c, rule: errorShapePath})
 	}
 
-	e.info.Permissions = k.permissions(o.Get(ast.StringTerm("permissions")), at.key("permissions"))
+	e.info.Permissions = k.permissions(o.Get(ast.StringTerm("permissions")), at.key("permissions"), enabled)
 
 	query := k.query(e, o.Get(ast.StringTerm("query")), at.key("query"))
 	data := map[string]any{
@@ -138,6 +138,7 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 		}
 	}
 	data["plain"] = plainContract(query, released)
+	k.probe(e, o.Get(ast.StringTerm("probe")), at.key("probe"))
 	contract, err := ast.InterfaceToValue(data)
 	if err != nil {
 		k.add(at.error("contract_error", err.Error(), ""))

@@ -42,9 +42,10 @@ func (k *contract) setup(term *ast.Term, at position) []string {
 	return words
 }
 
-// permissions reads those of an endpoint: of the connector's, since that is where
-// an administrator finds what to grant. Without the key they are all of them.
-func (k *contract) permissions(term *ast.Term, at position) []string {
+// permissions reads those of an endpoint: some of the connector's, for those are what
+// an author reviews. Without the key they are all of them. A connector need not list
+// what only an endpoint needs that is off.
+func (k *contract) permissions(term *ast.Term, at position, enabled bool) []string {
 	if term == nil {
 		return k.granted
 	}
@@ -53,7 +54,7 @@ func (k *contract) permissions(term *ast.Term, at position) []string {
 		k.add(at.error("contract_error", "an endpoint needs at least one permission", "without the key it needs all of its connector's"))
 	}
 	for _, name := range names {
-		if !slices.Contains(k.granted, name) {
+		if enabled && !slices.Contains(k.granted, name) {
 			k.add(at.error("contract_error", fmt.Sprintf("the connector does not list the permission %q", name), cmpHint(didYouMean(name, k.granted), "add it to permissions")))
 		}
 	}

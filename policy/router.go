@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/graphveil/graphveil/policy/odata"
 )
 
@@ -132,11 +134,14 @@ func conflict(a, b *endpoint) string {
 		return "the path has a segment as a literal and as a function, with"
 	case !slices.ContainsFunc(a.info.Methods, func(m string) bool { return slices.Contains(b.info.Methods, m) }):
 		return ""
-	case a.info.Connector != b.info.Connector && a.source.Compare(b.source) == 0:
+	case a.info.Connector != b.info.Connector && a.source.Diff(aside).Compare(b.source.Diff(aside)) == 0:
 		return ""
 	}
 	return "the same path and method as"
 }
+
+// aside are the keys of an endpoint that no client notices.
+var aside = ast.NewObject(ast.Item(ast.StringTerm("permissions"), ast.NullTerm()), ast.Item(ast.StringTerm("probe"), ast.NullTerm()))
 
 // find returns the node where the segments end, the most literal one, or nil.
 func (r *router) find(n *routeNode, segments []odata.Segment) *routeNode {

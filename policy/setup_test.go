@@ -18,7 +18,9 @@ package graphveil.connectors.one
 import data.graphveil.options
 import data.graphveil.shape
 
-permissions := {"A.Read.All", "B.Read.All", "C.Read.All", "D.Read.All"}
+permissions contains permission if some permission in {"A.Read.All", "B.Read.All", "D.Read.All"}
+
+permissions contains "C.Read.All" if options.groups == "on"
 
 setup contains "exchange_rbac"
 

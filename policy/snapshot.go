@@ -23,6 +23,8 @@ type Snapshot struct {
 	responseHeaders map[string]bool
 	deltaOptions    map[string]bool
 	decision        *query
+	// unneeded are complaints about permissions that no endpoint needs.
+	unneeded Errors
 }
 
 // ConnectorInfo describes a connector.
@@ -65,6 +67,8 @@ type EndpointInfo struct {
 	Line int
 	// Plan and ErrorPlan rewrite the response: successes, and errors.
 	Plan, ErrorPlan *plan.Plan
+
+	probe probe
 }
 
 // QueryInfo is a query option that an endpoint allows.
@@ -104,7 +108,7 @@ func (s *sources) activate(ctx context.Context) (*Snapshot, error) {
 	}
 	c.checkLate(&p, a.options, a.connectorNames(), a.endpointIDs())
 	a.selectConnectors(s.serve)
-	snapshot := &Snapshot{responseHeaders: a.headers, deltaOptions: a.deltas, connectors: a.connectors, endpoints: a.endpoints}
+	snapshot := &Snapshot{responseHeaders: a.headers, deltaOptions: a.deltas, connectors: a.connectors, endpoints: a.endpoints, unneeded: a.unneeded}
 	snapshot.router = p.newRouter(c, a.endpoints, a.refusals, a.namespaces)
 	if err := p.err(); err != nil {
 		return nil, err

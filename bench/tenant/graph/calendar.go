@@ -233,7 +233,7 @@ func (s *Server) getEvent(a *answer, t *target, q *query) *problem {
 	return nil
 }
 
-// chooseEvent applies $select, and leaves out the content that Calendars.ReadBasic does not open.
+// chooseEvent applies $select, and leaves out the content that Calendars.ReadBasic.All does not open.
 func chooseEvent(q *query, roles []string) (selection[record], *problem) {
 	chosen, p := eventTable.choose(q.fields)
 	if p != nil {

@@ -98,9 +98,9 @@ func TestCalendarRefusals(t *testing.T) {
 	if r := s.get(mailbox+"/events", "Authorization", "Bearer Mail.Read"); r.StatusCode != 403 {
 		t.Errorf("without the role: status %d", r.StatusCode)
 	}
-	basic := s.object(mailbox+"/events/"+s.EventID(0, 1), "Authorization", "Bearer Calendars.ReadBasic")
+	basic := s.object(mailbox+"/events/"+s.EventID(0, 1), "Authorization", "Bearer Calendars.ReadBasic.All")
 	if basic["body"] != nil || basic["subject"] == nil {
-		t.Error("Calendars.ReadBasic shows the body, or hides the subject")
+		t.Error("Calendars.ReadBasic.All shows the body, or hides the subject")
 	}
 	text := s.object(mailbox+"/events/"+s.EventID(0, 1), "Prefer", `outlook.body-content-type="text"`)
 	if body, _ := text["body"].(map[string]any); body["contentType"] != "text" {

@@ -73,5 +73,5 @@ var (
 	readReports   = []string{"OnlineMeetingArtifact.Read.All"}
 	readCopilot   = []string{"AiEnterpriseInteraction.Read.All"}
 	readFiles     = []string{"Files.Read.All", "Sites.Read.All"}
-	readCalendars = []string{"Calendars.ReadBasic", "Calendars.Read"}
+	readCalendars = []string{"Calendars.ReadBasic.All", "Calendars.Read"}
 )

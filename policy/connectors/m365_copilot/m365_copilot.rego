@@ -66,5 +66,6 @@ _interactions(version) := {
 		"$top": {"max": 1000},
 		"$filter": {"properties": {"appClass", "conversationType", "createdDateTime", "interactionType"}},
 	},
+	"permissions": {"AiEnterpriseInteraction.Read.All"},
 	"response": t.override(t.page(interaction), {"@odata.count": shape.drop}),
 }

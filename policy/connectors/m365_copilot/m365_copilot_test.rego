@@ -24,6 +24,7 @@ test_interactions if {
 			"$top": {"max": 1000},
 			"$filter": {"properties": {"appClass", "conversationType", "createdDateTime", "interactionType"}},
 		},
+		"permissions": {"AiEnterpriseInteraction.Read.All"},
 		"response": {
 			"@odata.context": {"$op": "drop"},
 			"@odata.count": {"$op": "drop"},

@@ -17,7 +17,7 @@ import data.graphveil.types as t
 #   The application permissions that an administrator grants for this connector.
 #   `Files.Read.All` can read the content of every file, and Graph has nothing less
 #   for drives; no endpoint here leads to content.
-permissions := {"Files.Read.All"} | directory.permissions
+permissions := _read_files | directory.permissions
 
 # METADATA
 # title: user_drives
@@ -27,6 +27,7 @@ endpoints["user_drives"] := {
 	"path": "/v1.0/users/{user}/drives",
 	"params": {"user": directory.user_key},
 	"query": _drive_options,
+	"permissions": _read_files,
 	"response": _page(drive),
 }
 
@@ -39,6 +40,7 @@ endpoints["group_drives"] := {
 	"path": "/v1.0/groups/{group}/drives",
 	"params": {"group": directory.group_key},
 	"query": _drive_options,
+	"permissions": _read_files,
 	"response": _page(drive),
 }
 
@@ -52,6 +54,8 @@ endpoints["drive_delta"] := {
 	"path": "/v1.0/drives/{drive}/root/delta()",
 	"params": {"drive": _id},
 	"query": {"$select": {}, "$top": {"max": 1000}, "token": _since},
+	"permissions": _read_files,
+	"probe": {"query": {"token": "latest"}},
 	"response": object.union(_page(drive_item), {"@odata.deltaLink": shape.link}),
 }
 
@@ -111,11 +115,14 @@ refusals["me"] := errors.me
 # description: Says why the rest of beta is not served.
 refusals["beta"] := errors.beta
 
+_read_files := {"Files.Read.All"}
+
 _activities(path, params) := {
 	"methods": {"GET"},
 	"path": path,
 	"params": params,
 	"query": {"$top": {"max": 1000}, "$expand": {"properties": {"driveItem"}}},
+	"permissions": _read_files,
 	"response": object.union(_page(activity), {"@microsoft.graph.hasMoreData": shape.typed("boolean")}),
 }
 

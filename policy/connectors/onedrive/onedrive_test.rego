@@ -36,6 +36,7 @@ test_user_drives if {
 			"$top": {"max": 1000},
 			"$orderby": {"properties": t.clear_properties(onedrive.drive)},
 		},
+		"permissions": {"Files.Read.All"},
 		"response": object.union(object.remove(t.page(onedrive.drive), {"@odata.count"}), {"@odata.count": {"$op": "drop"}}),
 	}
 }
@@ -59,6 +60,8 @@ test_drive_delta if {
 			"$top": {"max": 1000},
 			"token": {"pattern": `^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z)$`},
 		},
+		"permissions": {"Files.Read.All"},
+		"probe": {"query": {"token": "latest"}},
 		"response": {
 			"@odata.context": {"$op": "drop"},
 			"@odata.count": {"$op": "drop"},
@@ -96,6 +99,7 @@ test_activities if {
 		"path": "/v1.0/drives/{drive}/activities",
 		"params": {"drive": {"pattern": _id}},
 		"query": {"$top": {"max": 1000}, "$expand": {"properties": {"driveItem"}}},
+		"permissions": {"Files.Read.All"},
 		"response": {
 			"@odata.context": {"$op": "drop"},
 			"@odata.count": {"$op": "drop"},

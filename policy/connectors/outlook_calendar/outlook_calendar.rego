@@ -14,8 +14,10 @@ import data.graphveil.types as t
 # title: permissions
 # description: |
 #   The application permissions that an administrator grants for this connector.
-#   `Calendars.ReadBasic` cannot read bodies, attachments or extensions at all.
-permissions := {"Calendars.ReadBasic", "MailboxSettings.Read"} | directory.permissions
+#   `Calendars.ReadBasic.All` cannot read bodies, attachments or extensions at all.
+#   Graph's pages about events call it `Calendars.ReadBasic`, as users' consent to it
+#   is called; the role of an application is the one ending in `.All`.
+permissions := {"Calendars.ReadBasic.All", "MailboxSettings.Read"} | directory.permissions
 
 # METADATA
 # title: setup
@@ -33,6 +35,7 @@ endpoints["events"] := {
 	"params": {"user": directory.user_key},
 	"query": _list_options,
 	"headers": outlook.headers,
+	"permissions": {"Calendars.ReadBasic.All"},
 	"response": t.page(event),
 }
 
@@ -48,6 +51,7 @@ endpoints["event"] := {
 	},
 	"query": {"$select": {}},
 	"headers": outlook.headers,
+	"permissions": {"Calendars.ReadBasic.All"},
 	"response": t.single(event),
 }
 
@@ -63,6 +67,8 @@ endpoints["event_instances"] := {
 	},
 	"query": object.union(_period, object.filter(_list_options, {"$select", "$top", "$skip"})),
 	"headers": outlook.headers,
+	"permissions": {"Calendars.ReadBasic.All"},
+	"probe": {"query": _day},
 	"response": t.page(event),
 }
 
@@ -78,6 +84,7 @@ endpoints["calendar_events"] := {
 	},
 	"query": _list_options,
 	"headers": outlook.headers,
+	"permissions": {"Calendars.ReadBasic.All"},
 	"response": t.page(event),
 }
 
@@ -167,6 +174,8 @@ _view(path) := {
 	"params": {"user": directory.user_key},
 	"query": object.union(_period, _list_options),
 	"headers": outlook.headers,
+	"permissions": {"Calendars.ReadBasic.All"},
+	"probe": {"query": _day},
 	"response": t.page(event),
 }
 
@@ -183,6 +192,11 @@ _list_options := {
 _period := {
 	"startDateTime": _time,
 	"endDateTime": _time,
+}
+
+_day := {
+	"startDateTime": "{yesterday}T00:00:00Z",
+	"endDateTime": "{today}T00:00:00Z",
 }
 
 # ISO 8601; without an offset it is UTC.

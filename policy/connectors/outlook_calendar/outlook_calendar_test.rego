@@ -11,13 +11,13 @@ _own := {"calendar_events", "calendar_view", "default_calendar_view", "event", "
 
 test_permissions if {
 	calendar.permissions == {
-		"Calendars.ReadBasic",
+		"Calendars.ReadBasic.All",
 		"MailboxSettings.Read",
 		"User.Read.All",
 		"GroupMember.Read.All",
 	}
 	calendar.permissions == {
-		"Calendars.ReadBasic",
+		"Calendars.ReadBasic.All",
 		"MailboxSettings.Read",
 		"User.Read.All",
 	} with data.graphveil.settings as {"groups": "off"}
@@ -43,6 +43,7 @@ test_events if {
 		"params": {"user": {"$op": "reversible"}},
 		"query": _list_query,
 		"headers": outlook.headers,
+		"permissions": {"Calendars.ReadBasic.All"},
 		"response": t.page(calendar.event),
 	}
 }
@@ -54,6 +55,7 @@ test_event_endpoint if {
 		"params": {"user": {"$op": "reversible"}, "event": outlook.item_key},
 		"query": {"$select": {}},
 		"headers": outlook.headers,
+		"permissions": {"Calendars.ReadBasic.All"},
 		"response": t.single(calendar.event),
 	}
 }
@@ -65,6 +67,7 @@ test_calendar_events if {
 		"params": {"user": {"$op": "reversible"}, "calendar": outlook.item_key},
 		"query": _list_query,
 		"headers": outlook.headers,
+		"permissions": {"Calendars.ReadBasic.All"},
 		"response": t.page(calendar.event),
 	}
 }

@@ -41,6 +41,7 @@ endpoints["message"] := {
 	},
 	"query": {"$select": {}},
 	"headers": outlook.headers,
+	"permissions": {"Mail.ReadBasic.All"},
 	"response": t.single(message),
 }
 
@@ -60,6 +61,7 @@ endpoints["sent_messages"] := {
 		"$orderby": {"properties": t.clear_properties(message)},
 	},
 	"headers": outlook.headers,
+	"permissions": {"Mail.ReadBasic.All"},
 	"response": t.page(message),
 }
 
@@ -80,6 +82,7 @@ endpoints["sent_messages_delta"] := {
 		"changeType": {"values": {"created", "updated", "deleted"}},
 	},
 	"headers": outlook.headers,
+	"permissions": {"Mail.ReadBasic.All"},
 	"response": t.changes(message),
 }
 

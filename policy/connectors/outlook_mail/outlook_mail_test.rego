@@ -36,6 +36,7 @@ test_message_endpoint if {
 		},
 		"query": {"$select": {}},
 		"headers": outlook.headers,
+		"permissions": {"Mail.ReadBasic.All"},
 		"response": t.single(outlook_mail.message),
 	}
 }
@@ -55,6 +56,7 @@ test_sent_messages if {
 			"$orderby": conditions,
 		},
 		"headers": outlook.headers,
+		"permissions": {"Mail.ReadBasic.All"},
 		"response": t.page(outlook_mail.message),
 	}
 }
@@ -72,6 +74,7 @@ test_sent_messages_delta if {
 			"changeType": {"values": {"created", "updated", "deleted"}},
 		},
 		"headers": outlook.headers,
+		"permissions": {"Mail.ReadBasic.All"},
 		"response": t.changes(outlook_mail.message),
 	}
 }

@@ -14,6 +14,7 @@ endpoints["call"] := {
 	"path": "/v1.0/communications/calls/{call}",
 	"params": {"call": id},
 	"query": {"$select": {}},
+	"permissions": {"Calls.Initiate.All"},
 	"response": t.single(call),
 }
 
@@ -28,6 +29,7 @@ endpoints["call_records"] := {
 		"$filter": {"properties": t.clear_properties(listed_call_record)},
 	},
 	"headers": _call_record_headers,
+	"permissions": {"CallRecords.Read.All"},
 	"response": page(listed_call_record),
 }
 
@@ -43,6 +45,7 @@ endpoints["call_record"] := {
 		"$expand": {"properties": {"organizer_v2", "participants_v2", "sessions", "sessions/segments"}},
 	},
 	"headers": _call_record_headers,
+	"permissions": {"CallRecords.Read.All"},
 	"response": t.single(call_record),
 }
 
@@ -58,6 +61,7 @@ endpoints["call_record_sessions"] := {
 	"params": {"record": guid},
 	"query": {"$expand": {"properties": {"segments"}}},
 	"headers": _call_record_headers,
+	"permissions": {"CallRecords.Read.All"},
 	"response": page(session),
 }
 
@@ -69,6 +73,8 @@ endpoints["direct_routing_calls"] := {
 	"path": "/v1.0/communications/callRecords/getDirectRoutingCalls(fromDateTime={from},toDateTime={to})",
 	"params": {"from": _time, "to": _time},
 	"query": {"$skip": {"max": 1000000}},
+	"permissions": {"CallRecords.Read.All"},
+	"probe": {"params": {"from": "{yesterday}", "to": "{today}"}},
 	"response": page(direct_routing_call),
 }
 
@@ -80,6 +86,8 @@ endpoints["pstn_calls"] := {
 	"path": "/v1.0/communications/callRecords/getPstnCalls(fromDateTime={from},toDateTime={to})",
 	"params": {"from": _time, "to": _time},
 	"query": {"$skip": {"max": 1000000}},
+	"permissions": {"CallRecords.Read.All"},
+	"probe": {"params": {"from": "{yesterday}", "to": "{today}"}},
 	"response": page(pstn_call),
 }
 

@@ -10,6 +10,7 @@ test_call if {
 		"path": "/v1.0/communications/calls/{call}",
 		"params": {"call": teams.id},
 		"query": {"$select": {}},
+		"permissions": {"Calls.Initiate.All"},
 		"response": t.single(teams.call),
 	}
 }
@@ -23,6 +24,7 @@ test_call_records if {
 			"$filter": {"properties": t.clear_properties(teams.listed_call_record)},
 		},
 		"headers": teams.endpoints.call_record.headers,
+		"permissions": {"CallRecords.Read.All"},
 		"response": teams.page(teams.listed_call_record),
 	}
 }
@@ -37,6 +39,7 @@ test_call_record if {
 			"$expand": {"properties": {"organizer_v2", "participants_v2", "sessions", "sessions/segments"}},
 		},
 		"headers": {"Prefer": {"values": {"include-unknown-enum-members", "omit-values=nulls"}}},
+		"permissions": {"CallRecords.Read.All"},
 		"response": t.single(teams.call_record),
 	}
 }
@@ -48,6 +51,8 @@ test_call_logs if {
 			"methods": {"GET"},
 			"path": sprintf("/v1.0/communications/callRecords/%s(fromDateTime={from},toDateTime={to})", [functions[name]]),
 			"query": {"$skip": {"max": 1000000}},
+			"permissions": {"CallRecords.Read.All"},
+			"probe": {"params": {"from": "{yesterday}", "to": "{today}"}},
 			"response": teams.page(item),
 		}
 		object.keys(teams.endpoints[name].params) == {"from", "to"}
@@ -76,6 +81,7 @@ test_sessions if {
 		"params": {"record": teams.guid},
 		"query": {"$expand": {"properties": {"segments"}}},
 		"headers": teams.endpoints.call_record.headers,
+		"permissions": {"CallRecords.Read.All"},
 		"response": teams.page(teams.session),
 	} with data.graphveil.settings as all
 	teams.call_record["sessions@odata.nextLink"] == {"$op": "link"} with data.graphveil.settings as all

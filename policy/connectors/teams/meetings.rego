@@ -18,6 +18,8 @@ endpoints["online_meetings"] := {
 		"$select": {},
 		"$filter": {"reversible": {"joinWebUrl"}},
 	},
+	"permissions": {"OnlineMeetings.Read.All"},
+	"probe": {"query": {"$filter": sprintf("joinWebUrl eq '%s'", [_no_meeting])}},
 	"response": page(meeting),
 }
 
@@ -31,6 +33,7 @@ endpoints["online_meeting"] := {
 	"path": "/v1.0/users/{user}/onlineMeetings/{meeting}",
 	"params": {"user": directory.user_key, "meeting": shape.opaque_id},
 	"query": {"$select": {}},
+	"permissions": {"OnlineMeetings.Read.All"},
 	"response": t.single(meeting),
 }
 
@@ -42,6 +45,7 @@ endpoints["attendance_reports"] := {
 	"path": "/v1.0/users/{user}/onlineMeetings/{meeting}/attendanceReports",
 	"params": {"user": directory.user_key, "meeting": shape.opaque_id},
 	"query": {"$select": {}},
+	"permissions": {"OnlineMeetingArtifact.Read.All"},
 	"response": page(listed_attendance_report),
 }
 
@@ -56,5 +60,13 @@ endpoints["attendance_report"] := {
 		"$select": {},
 		"$expand": {"properties": {"attendanceRecords"}},
 	},
+	"permissions": {"OnlineMeetingArtifact.Read.All"},
 	"response": t.single(attendance_report),
 }
+
+# An address of the form that Teams gives, of no meeting: Graph finds nothing, or says so.
+_no_meeting := concat("", [
+	"https://teams.microsoft.com/l/meetup-join/19%3ameeting_AAAAAAAAAAAAAAAAAAAAAA%40thread.v2/0",
+	"?context=%7b%22Tid%22%3a%2200000000-0000-0000-0000-000000000000%22",
+	"%2c%22Oid%22%3a%2200000000-0000-0000-0000-000000000000%22%7d",
+])

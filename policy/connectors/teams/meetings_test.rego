@@ -3,6 +3,8 @@ package graphveil.connectors.teams_test
 import data.graphveil.connectors.teams
 import data.graphveil.types as t
 
+_no_meeting := "joinWebUrl eq 'https://teams.microsoft.com/l/meetup-join/19%3ameeting_AAAAAAAAAAAAAAAAAAAAAA%40thread.v2/0?context=%7b%22Tid%22%3a%2200000000-0000-0000-0000-000000000000%22%2c%22Oid%22%3a%2200000000-0000-0000-0000-000000000000%22%7d'"
+
 test_online_meetings if {
 	teams.endpoints.online_meetings == {
 		"methods": {"GET"},
@@ -12,6 +14,8 @@ test_online_meetings if {
 			"$select": {},
 			"$filter": {"reversible": {"joinWebUrl"}},
 		},
+		"permissions": {"OnlineMeetings.Read.All"},
+		"probe": {"query": {"$filter": _no_meeting}},
 		"response": teams.page(teams.meeting),
 	}
 }
@@ -22,6 +26,7 @@ test_attendance_reports if {
 		"path": "/v1.0/users/{user}/onlineMeetings/{meeting}/attendanceReports",
 		"params": {"user": {"$op": "reversible"}, "meeting": {"$op": "tokenize"}},
 		"query": {"$select": {}},
+		"permissions": {"OnlineMeetingArtifact.Read.All"},
 		"response": teams.page(teams.listed_attendance_report),
 	}
 }
@@ -35,6 +40,7 @@ test_attendance_report if {
 			"$select": {},
 			"$expand": {"properties": {"attendanceRecords"}},
 		},
+		"permissions": {"OnlineMeetingArtifact.Read.All"},
 		"response": t.single(teams.attendance_report),
 	}
 }

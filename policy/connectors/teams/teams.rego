@@ -15,6 +15,8 @@ import data.graphveil.types as t
 # description: |
 #   The application permissions that an administrator grants for this connector.
 #   `Calls.Initiate.All` is the least that reads a call, and places calls too.
+#   `CallRecords.Read.All` opens the logs of phone calls too, so that
+#   `CallRecord-PstnCalls.Read.All`, which opens nothing else, is not needed beside it.
 permissions := _permissions if not _calls_enabled
 
 permissions := _permissions | {"Calls.Initiate.All"} if _calls_enabled
@@ -37,6 +39,7 @@ endpoints["teams"] := {
 		"$top": {"max": 999},
 		"$filter": {"properties": t.clear_properties(team)},
 	},
+	"permissions": {"Team.ReadBasic.All"},
 	"response": page(team),
 }
 
@@ -52,6 +55,7 @@ endpoints["channels"] := {
 		"$filter": {"properties": t.clear_properties(channel)},
 	},
 	"headers": _headers,
+	"permissions": {"Channel.ReadBasic.All"},
 	"response": page(channel),
 }
 
@@ -70,6 +74,7 @@ endpoints["chats"] := {
 		"$expand": {"properties": {"lastMessagePreview", "members"}},
 	},
 	"headers": _headers,
+	"permissions": {"Chat.ReadBasic.All"},
 	"response": page(chat),
 }
 
@@ -88,6 +93,7 @@ endpoints["channel_messages"] := {
 		"$expand": {"properties": {"replies"}},
 	},
 	"headers": _headers,
+	"permissions": {"ChannelMessage.Read.All"},
 	"response": page(channel_message),
 }
 
@@ -106,6 +112,7 @@ endpoints["channel_messages_delta"] := {
 		"$expand": {"properties": {"replies"}},
 	},
 	"headers": _headers,
+	"permissions": {"ChannelMessage.Read.All"},
 	"response": changes(channel_message),
 }
 
@@ -123,6 +130,7 @@ endpoints["chat_messages"] := {
 		"$orderby": {"properties": {"createdDateTime", "lastModifiedDateTime"}},
 	},
 	"headers": _headers,
+	"permissions": {"Chat.Read.All"},
 	"response": page(chat_message),
 }
 
@@ -151,7 +159,6 @@ refusals["beta"] := errors.beta
 _headers := {"Prefer": {"values": {"include-unknown-enum-members"}}}
 
 _permissions := {
-	"CallRecord-PstnCalls.Read.All",
 	"CallRecords.Read.All",
 	"Channel.ReadBasic.All",
 	"ChannelMessage.Read.All",

@@ -11,7 +11,6 @@ _headers := {"Prefer": {"values": {"include-unknown-enum-members"}}}
 
 test_permissions if {
 	teams.permissions == {
-		"CallRecord-PstnCalls.Read.All",
 		"CallRecords.Read.All",
 		"Calls.Initiate.All",
 		"Channel.ReadBasic.All",
@@ -31,7 +30,7 @@ test_calls_off if {
 	teams.endpoints.call.enabled == true
 	teams.endpoints.call.enabled == false with data.graphveil.settings as {"calls": "off"}
 	not "Calls.Initiate.All" in teams.permissions with data.graphveil.settings as {"calls": "off"}
-	count(teams.permissions) == 10 with data.graphveil.settings as {"calls": "off"}
+	count(teams.permissions) == 9 with data.graphveil.settings as {"calls": "off"}
 }
 
 test_teams if {
@@ -43,6 +42,7 @@ test_teams if {
 			"$top": {"max": 999},
 			"$filter": {"properties": t.clear_properties(teams.team)},
 		},
+		"permissions": {"Team.ReadBasic.All"},
 		"response": teams.page(teams.team),
 	}
 }
@@ -57,6 +57,7 @@ test_channels if {
 			"$filter": {"properties": t.clear_properties(teams.channel)},
 		},
 		"headers": _headers,
+		"permissions": {"Channel.ReadBasic.All"},
 		"response": teams.page(teams.channel),
 	}
 }
@@ -75,6 +76,7 @@ test_chats if {
 			"$expand": {"properties": {"lastMessagePreview", "members"}},
 		},
 		"headers": _headers,
+		"permissions": {"Chat.ReadBasic.All"},
 		"response": teams.page(teams.chat),
 	}
 }
@@ -90,6 +92,7 @@ test_channel_messages if {
 			"$expand": {"properties": {"replies"}},
 		},
 		"headers": _headers,
+		"permissions": {"ChannelMessage.Read.All"},
 		"response": teams.page(teams.channel_message),
 	}
 }
@@ -105,6 +108,7 @@ test_changed_messages_come_without_select if {
 			"$expand": {"properties": {"replies"}},
 		},
 		"headers": _headers,
+		"permissions": {"ChannelMessage.Read.All"},
 		"response": teams.changes(teams.channel_message),
 	}
 }
@@ -122,6 +126,7 @@ test_chat_messages if {
 			"$orderby": times,
 		},
 		"headers": _headers,
+		"permissions": {"Chat.Read.All"},
 		"response": teams.page(teams.chat_message),
 	}
 }

@@ -12,13 +12,31 @@ import data.graphveil.types as t
 
 # METADATA
 # title: permissions
-# description: |
-#   The least application permissions for the endpoints below. `User.ReadBasic.All`
-#   would give little but names, which are dropped; `GroupMember.Read.All` covers
-#   groups and members, but no conversation, file or event of a group.
-permissions := {"User.Read.All"} if not groups_enabled
+# description: The application permissions for the endpoints below, as options have them.
+permissions := read_users if not groups_enabled
 
-permissions := {"User.Read.All", "GroupMember.Read.All"} if groups_enabled
+permissions := read_members if groups_enabled
+
+# METADATA
+# title: read_users
+# description: |
+#   What users need. `User.ReadBasic.All` is less, and opens names and addresses, but
+#   nothing of what says where a user stands and what the account may do.
+read_users := {"User.Read.All"}
+
+# METADATA
+# title: read_groups
+# description: |
+#   What groups need, and how many members they have: no conversation, file or event of a
+#   group. `Group.ReadBasic.All` would open memberships too, and fewer properties.
+read_groups := {"GroupMember.Read.All"}
+
+# METADATA
+# title: read_members
+# description: |
+#   What members need. Who may not read users too sees of each member that it is one:
+#   its type and id.
+read_members := read_groups | read_users
 
 # METADATA
 # title: groups_enabled
@@ -33,6 +51,7 @@ users := {
 	"path": "/v1.0/users",
 	"query": object.union(_list_options, _conditions(user)),
 	"headers": _headers,
+	"permissions": read_users,
 	"response": t.page(user),
 }
 
@@ -46,6 +65,8 @@ users_delta := {
 	"methods": {"GET"},
 	"path": "/v1.0/users/delta()",
 	"query": _delta_options(user),
+	"permissions": read_users,
+	"probe": {"query": {"$deltatoken": "latest"}},
 	"response": t.changes(user),
 }
 
@@ -59,6 +80,8 @@ users_count := {
 	"path": "/v1.0/users/$count",
 	"headers": _headers,
 	"media": {"text/plain"},
+	"permissions": read_users,
+	"probe": {"headers": {"ConsistencyLevel": "eventual"}},
 	"response": shape.keep,
 }
 
@@ -71,6 +94,7 @@ user_by_id := {
 	"params": {"user": user_key},
 	"query": {"$select": {}},
 	"headers": _headers,
+	"permissions": read_users,
 	"response": t.single(user),
 }
 
@@ -83,6 +107,7 @@ groups := {
 	"path": "/v1.0/groups",
 	"query": object.union(_list_options, _conditions(group)),
 	"headers": _headers,
+	"permissions": read_groups,
 	"response": t.page(group),
 }
 
@@ -94,6 +119,8 @@ groups_delta := {
 	"methods": {"GET"},
 	"path": "/v1.0/groups/delta()",
 	"query": _delta_options(group),
+	"permissions": read_groups,
+	"probe": {"query": {"$deltatoken": "latest"}},
 	"response": t.changes(object.union(group, {"members@delta": shape.drop, "owners@delta": shape.drop})),
 }
 
@@ -106,6 +133,8 @@ groups_count := {
 	"path": "/v1.0/groups/$count",
 	"headers": _headers,
 	"media": {"text/plain"},
+	"permissions": read_groups,
+	"probe": {"headers": {"ConsistencyLevel": "eventual"}},
 	"response": shape.keep,
 }
 
@@ -119,6 +148,7 @@ group_by_id := {
 	"params": {"group": group_key},
 	"query": {"$select": {}},
 	"headers": _headers,
+	"permissions": read_groups,
 	"response": t.single(group),
 }
 
@@ -134,6 +164,7 @@ group_members := {
 	"params": {"group": group_key},
 	"query": object.union(_list_options, _order(member)),
 	"headers": _headers,
+	"permissions": read_members,
 	"response": t.page(member),
 }
 
@@ -147,6 +178,7 @@ group_member_users := {
 	"params": {"group": group_key},
 	"query": object.union(_list_options, _order(member_user)),
 	"headers": _headers,
+	"permissions": read_members,
 	"response": t.page(member_user),
 }
 
@@ -160,6 +192,8 @@ group_members_count := {
 	"params": {"group": group_key},
 	"headers": _headers,
 	"media": {"text/plain"},
+	"permissions": read_groups,
+	"probe": {"headers": {"ConsistencyLevel": "eventual"}},
 	"response": shape.keep,
 }
 

@@ -194,6 +194,7 @@ test_users if {
 			"$orderby": {"properties": properties},
 		}),
 		"headers": _headers,
+		"permissions": {"User.Read.All"},
 		"response": t.page(directory.user),
 	}
 }
@@ -205,6 +206,7 @@ test_user_by_id if {
 		"params": {"user": {"$op": "reversible"}},
 		"query": {"$select": {}},
 		"headers": _headers,
+		"permissions": {"User.Read.All"},
 		"response": t.single(directory.user),
 	} with data.graphveil.settings as _reversible
 }
@@ -220,6 +222,7 @@ test_groups if {
 			"$orderby": {"properties": properties},
 		}),
 		"headers": _headers,
+		"permissions": {"GroupMember.Read.All"},
 		"response": t.page(directory.group),
 	}
 }
@@ -232,6 +235,7 @@ test_group_by_id if {
 		"params": {"group": directory.group_key},
 		"query": {"$select": {}},
 		"headers": _headers,
+		"permissions": {"GroupMember.Read.All"},
 		"response": t.single(directory.group),
 	}
 }
@@ -244,6 +248,7 @@ test_group_members if {
 		"params": {"group": directory.group_key},
 		"query": object.union(_list_query, {"$orderby": {"properties": t.clear_properties(directory.member)}}),
 		"headers": _headers,
+		"permissions": {"User.Read.All", "GroupMember.Read.All"},
 		"response": t.page(directory.member),
 	}
 }
@@ -256,6 +261,7 @@ test_group_member_users if {
 		"params": {"group": directory.group_key},
 		"query": object.union(_list_query, {"$orderby": {"properties": t.clear_properties(directory.member_user)}}),
 		"headers": _headers,
+		"permissions": {"User.Read.All", "GroupMember.Read.All"},
 		"response": t.page(directory.member_user),
 	}
 }
@@ -270,6 +276,8 @@ test_users_delta if {
 			"$filter": {"reversible": {"id"}},
 			"$deltatoken": {"values": {"latest"}},
 		},
+		"permissions": {"User.Read.All"},
+		"probe": {"query": {"$deltatoken": "latest"}},
 		"response": t.changes(directory.user),
 	} with data.graphveil.settings as _clear
 }
@@ -288,6 +296,8 @@ test_groups_delta if {
 			"$filter": {"reversible": {"id"}},
 			"$deltatoken": {"values": {"latest"}},
 		},
+		"permissions": {"GroupMember.Read.All"},
+		"probe": {"query": {"$deltatoken": "latest"}},
 		"response": t.changes(item),
 	}
 }
@@ -308,9 +318,12 @@ test_counts if {
 		"methods": {"GET"},
 		"headers": _headers,
 		"media": {"text/plain"},
+		"permissions": {"GroupMember.Read.All"},
+		"probe": {"headers": {"ConsistencyLevel": "eventual"}},
 		"response": {"$op": "keep"},
 	}
-	directory.users_count == object.union(number, {"path": "/v1.0/users/$count"}) with data.graphveil.settings as _clear
+	users := {"path": "/v1.0/users/$count", "permissions": {"User.Read.All"}}
+	directory.users_count == object.union(number, users) with data.graphveil.settings as _clear
 	directory.groups_count == object.union(number, {"path": "/v1.0/groups/$count"})
 	directory.group_members_count == object.union(number, {
 		"path": "/v1.0/groups/{group}/members/$count",

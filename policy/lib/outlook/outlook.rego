@@ -15,6 +15,7 @@ mailbox_settings := {
 	"methods": {"GET"},
 	"path": "/v1.0/users/{user}/mailboxSettings",
 	"params": {"user": directory.user_key},
+	"permissions": {"MailboxSettings.Read"},
 	"response": t.single(t.mailbox_settings),
 }
 

@@ -9,6 +9,7 @@ test_mailbox_settings if {
 		"methods": {"GET"},
 		"path": "/v1.0/users/{user}/mailboxSettings",
 		"params": {"user": {"$op": "reversible"}},
+		"permissions": {"MailboxSettings.Read"},
 		"response": t.single(t.mailbox_settings),
 	}
 	outlook.mailbox_settings.params.user == directory.user_key with data.graphveil.settings as {"ids": "clear"}
