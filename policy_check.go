@@ -17,7 +17,8 @@ func newPolicyCheck() *cobra.Command {
 		Long: `Load the policy as 'serve' does and report everything that is wrong with it, each
 with file, line and the path into the shape: what does not parse, references
 that lead nowhere (a typo in Rego is silently undefined otherwise), shapes and
-endpoints that make no sense. Then look at the style: 'opa fmt', METADATA.
+endpoints that make no sense. Then look at the style: 'opa fmt', METADATA,
+permissions that no endpoint needs.
 
 PATH is a folder, a bundle file, or "builtin"; default builtin.`,
 		Example: `  graphveil policy check ./my-policy builtin`,

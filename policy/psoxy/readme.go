@@ -19,7 +19,7 @@ func (w *writer) readme() string {
 		w.line("| `%s` | `%s` | %s | %d |", e.id, e.path, strings.Join(options, " "), e.source.line)
 	}
 	w.line("\n## To do by hand\n")
-	w.line("- Put the application permissions into `permissions`: Psoxy's rules do not name them.")
+	w.line("- Put the application permissions into `permissions`: Psoxy's rules do not name them. An endpoint is taken to need all of them, until it has `permissions` of its own.")
 	w.line("- Read the warnings below. What they say was imported as it is leaks here as it does in Psoxy.")
 	w.line("- Run `graphveil policy test` on this folder, and add tests of what the responses must look like.")
 	w.line("\n## Warnings\n")
