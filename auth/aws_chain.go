@@ -25,6 +25,9 @@ const (
 	awsMaxBackoff         = 2 * time.Second
 )
 
+// awsExpiryWindow is how long before their end credentials are renewed: an assertion must not outlive them, and clocks differ.
+const awsExpiryWindow = 5 * time.Minute
+
 // awsChain is the SDK's default configuration with its chain of AWS credentials, loaded at the first token request and kept, with the
 // credentials' own renewal, while they serve. It is used by one goroutine at a time.
 //
@@ -97,6 +100,7 @@ func (c *awsChain) options() []func(*config.LoadOptions) error {
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = awsAttempts, awsMaxBackoff })
 		}),
+		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = awsExpiryWindow }),
 		config.WithLogger(logging.Nop{}),
 		config.WithClientLogMode(0),
 	}

@@ -50,7 +50,8 @@ func newAWSWorld(t *testing.T, adjust func(*platform.AWSConfig, *entra.Federated
 		account := platform.AWSConfig{
 			Region: awsAccountRegion,
 			Roles: []platform.AWSRole{{ARN: awsRole, WebIdentityToken: true, Audiences: []string{entra.Audience},
-				MaxDuration: awsAssertionSeconds * time.Second, Algorithm: "RS256", Pools: []string{awsPool}}},
+				MaxDuration: awsAssertionSeconds * time.Second, Algorithm: "RS256", Pools: []string{awsPool},
+				Trust: &platform.AWSTrust{Issuer: cluster, Subject: subject, Keys: clusterIssuer().Keys()}}},
 			Pools:  []platform.IdentityPool{{ID: awsPool, DeveloperProvider: awsProvider}},
 			Now:    func() time.Time { return time.Now().Add(w.clock) },
 			Secret: func(text string) { w.secret(text) },

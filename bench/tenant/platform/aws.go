@@ -31,6 +31,8 @@ type AWSConfig struct {
 	Roles []AWSRole
 	// Pools are the Cognito identity pools of the account.
 	Pools []IdentityPool
+	// SessionLifetime is what metadata services give credentials. Zero: six hours.
+	SessionLifetime time.Duration
 	// Now is the clock of all services. Nil: time.Now.
 	Now func() time.Time
 	// Secret is told everything that nobody else may learn, as it is made: secret keys, session tokens, tokens. Nil: nobody is told.
@@ -48,6 +50,8 @@ type AWSRole struct {
 	Audiences   []string
 	MaxDuration time.Duration
 	Algorithm   string
+	// Trust lets the workloads of a cluster assume the role. Nil: none can.
+	Trust *AWSTrust
 	// Pools are the ids of the pools for which cognito-identity:GetOpenIdTokenForDeveloperIdentity is allowed. IAM has no condition on
 	// the identity within a pool.
 	Pools []string
@@ -79,7 +83,7 @@ type AWSKey struct {
 type AWSStats struct {
 	// Tokens counts web identity tokens and Cognito's tokens given out.
 	Tokens int
-	// Sessions counts credentials that a metadata service handed out.
+	// Sessions counts credentials that metadata services and assumptions of a role handed out.
 	Sessions int
 	// Refused counts refusals by code, as the code goes over the wire.
 	Refused map[string]int
@@ -92,6 +96,9 @@ func NewAWS(cfg AWSConfig) (*AWS, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.SessionLifetime == 0 {
+		cfg.SessionLifetime = 6 * time.Hour
 	}
 	if cfg.Secret == nil {
 		cfg.Secret = func(string) {}

@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// awsSessionLifetime is what metadata services give credentials: six hours.
-const awsSessionLifetime = 6 * time.Hour
-
 // Metadata is the instance metadata service of an EC2 instance that has the role, version 2 alone
 // (docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html): every answer needs a session token, which a
 // PUT with a time to live gives, and which no proxy may ask for.
@@ -86,7 +83,7 @@ func (a *AWS) Container(role, authorization string) http.Handler {
 
 func (a *AWS) handOut(role string) AWSKey {
 	a.count(func(s *AWSStats) { s.Sessions++ })
-	return a.NewSession(role, awsSessionLifetime)
+	return a.NewSession(role, a.cfg.SessionLifetime)
 }
 
 func awsInstant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -21,20 +21,25 @@ const (
 	amzTime         = "20060102T150405Z"
 )
 
-// authenticate verifies Signature Version 4 (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html) by
-// signing what arrived again, with the secret of the access key that it names. It returns the body, which it has read.
-func (a *AWS) authenticate(r *http.Request, service string) (AWSKey, []byte, *awsRefusal) {
+// readAWS reads the body of a request.
+func readAWS(r *http.Request) ([]byte, *awsRefusal) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAWSBody+1))
 	if err != nil || len(body) > maxAWSBody {
-		return AWSKey{}, nil, incomplete("the body is too large or was cut off")
+		return nil, incomplete("the body is too large or was cut off")
 	}
+	return body, nil
+}
+
+// authenticate verifies Signature Version 4 (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html) by
+// signing what arrived again, with the secret of the access key that it names.
+func (a *AWS) authenticate(r *http.Request, body []byte, service string) (AWSKey, *awsRefusal) {
 	authorization := r.Header.Get("Authorization")
 	if authorization == "" {
-		return AWSKey{}, nil, &awsRefusal{"MissingAuthenticationToken", "MissingAuthenticationTokenException", http.StatusForbidden, "Request is missing Authentication Token"}
+		return AWSKey{}, &awsRefusal{"MissingAuthenticationToken", "MissingAuthenticationTokenException", http.StatusForbidden, "Request is missing Authentication Token"}
 	}
 	given, no := parseAuthorization(authorization)
 	if no != nil {
-		return AWSKey{}, nil, no
+		return AWSKey{}, no
 	}
 	a.mu.Lock()
 	key, known := a.keys[given.key]
@@ -42,31 +47,31 @@ func (a *AWS) authenticate(r *http.Request, service string) (AWSKey, []byte, *aw
 	now := a.cfg.Now()
 	switch {
 	case !known, r.Header.Get("X-Amz-Security-Token") != key.Session:
-		return AWSKey{}, nil, &awsRefusal{"InvalidClientTokenId", "UnrecognizedClientException", http.StatusForbidden, "The security token included in the request is invalid."}
+		return AWSKey{}, &awsRefusal{"InvalidClientTokenId", "UnrecognizedClientException", http.StatusForbidden, "The security token included in the request is invalid."}
 	case !key.Expiry.IsZero() && !now.Before(key.Expiry):
-		return AWSKey{}, nil, &awsRefusal{"ExpiredToken", "ExpiredTokenException", http.StatusForbidden, "The security token included in the request is expired"}
+		return AWSKey{}, &awsRefusal{"ExpiredToken", "ExpiredTokenException", http.StatusForbidden, "The security token included in the request is expired"}
 	}
 	signedAt, err := time.Parse(amzTime, r.Header.Get("X-Amz-Date"))
 	if err != nil {
-		return AWSKey{}, nil, incomplete("Date must be in ISO-8601 'basic format'. Got '" + r.Header.Get("X-Amz-Date") + "'.")
+		return AWSKey{}, incomplete("Date must be in ISO-8601 'basic format'. Got '" + r.Header.Get("X-Amz-Date") + "'.")
 	}
 	scope := strings.Join([]string{signedAt.Format("20060102"), a.cfg.Region, service, "aws4_request"}, "/")
 	if given.scope != scope {
-		return AWSKey{}, nil, mismatch("Credential should be scoped to a valid region and service: " + scope)
+		return AWSKey{}, mismatch("Credential should be scoped to a valid region and service: " + scope)
 	}
 	switch early, late := now.Add(signatureWindow), now.Add(-signatureWindow); {
 	case signedAt.Before(late):
-		return AWSKey{}, nil, mismatch(fmt.Sprintf("Signature expired: %s is now earlier than %s (%s - 5 min.)", signedAt.Format(amzTime), late.UTC().Format(amzTime), now.UTC().Format(amzTime)))
+		return AWSKey{}, mismatch(fmt.Sprintf("Signature expired: %s is now earlier than %s (%s - 5 min.)", signedAt.Format(amzTime), late.UTC().Format(amzTime), now.UTC().Format(amzTime)))
 	case signedAt.After(early):
-		return AWSKey{}, nil, mismatch(fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)", signedAt.Format(amzTime), early.UTC().Format(amzTime), now.UTC().Format(amzTime)))
+		return AWSKey{}, mismatch(fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)", signedAt.Format(amzTime), early.UTC().Format(amzTime), now.UTC().Format(amzTime)))
 	}
 	if left := unsigned(r.Header, given.headers); left != "" {
-		return AWSKey{}, nil, mismatch("'" + left + "' must be a 'SignedHeader' in the AWS Authorization.")
+		return AWSKey{}, mismatch("'" + left + "' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	if claimed := r.Header.Get("X-Amz-Content-Sha256"); claimed != "" && claimed != hash {
-		return AWSKey{}, nil, mismatch("The value passed in as x-amz-content-sha256 does not match the computed payload hash.")
+		return AWSKey{}, mismatch("The value passed in as x-amz-content-sha256 does not match the computed payload hash.")
 	}
 	canonical := sha256.Sum256([]byte(canonicalRequest(r, given.headers, hash)))
 	text := "AWS4-HMAC-SHA256\n" + signedAt.Format(amzTime) + "\n" + scope + "\n" + hex.EncodeToString(canonical[:])
@@ -75,9 +80,9 @@ func (a *AWS) authenticate(r *http.Request, service string) (AWSKey, []byte, *aw
 		signer = hmacSHA256(signer, part)
 	}
 	if !hmac.Equal(hmacSHA256(signer, text), given.signature) {
-		return AWSKey{}, nil, mismatch("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")
+		return AWSKey{}, mismatch("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")
 	}
-	return key, body, nil
+	return key, nil
 }
 
 func hmacSHA256(key []byte, text string) []byte {

@@ -30,7 +30,8 @@ const (
 
 const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 
-// STS answers the regional endpoint of the Security Token Service: action GetWebIdentityToken of the query protocol.
+// STS answers the regional endpoint of the Security Token Service: the actions GetWebIdentityToken and
+// AssumeRoleWithWebIdentity of the query protocol.
 func (a *AWS) STS() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.setDate(w)
@@ -68,14 +69,21 @@ func (a *AWS) serveSTS(w http.ResponseWriter, r *http.Request) *awsRefusal {
 	if r.Method != http.MethodPost || r.URL.Path != "/" {
 		return &awsRefusal{"InvalidAction", "", http.StatusBadRequest, "Could not find operation"}
 	}
-	key, body, no := a.authenticate(r, "sts")
+	body, no := readAWS(r)
+	if no != nil {
+		return no
+	}
+	form, err := url.ParseQuery(string(body))
+	if err == nil && form.Get("Action") == "AssumeRoleWithWebIdentity" {
+		return a.assumeRole(w, form)
+	}
+	key, no := a.authenticate(r, body, "sts")
 	if no != nil {
 		return no
 	}
 	if a.throttle() {
 		return &awsRefusal{"Throttling", "", http.StatusBadRequest, "Rate exceeded"}
 	}
-	form, err := url.ParseQuery(string(body))
 	if err != nil || form.Get("Action") != "GetWebIdentityToken" || form.Get("Version") != "2011-06-15" {
 		return &awsRefusal{"InvalidAction", "", http.StatusBadRequest, "Could not find operation " + form.Get("Action") + " for version " + form.Get("Version")}
 	}

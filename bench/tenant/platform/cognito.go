@@ -73,7 +73,11 @@ func (a *AWS) serveCognito(w http.ResponseWriter, r *http.Request) *awsRefusal {
 		r.Header.Get("Content-Type") != "application/x-amz-json-1.1" {
 		return refuse("UnknownOperationException", "")
 	}
-	key, body, no := a.authenticate(r, "cognito-identity")
+	body, no := readAWS(r)
+	if no != nil {
+		return no
+	}
+	key, no := a.authenticate(r, body, "cognito-identity")
 	if no != nil {
 		return no
 	}
