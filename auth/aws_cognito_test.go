@@ -26,8 +26,8 @@ func TestCognitoSignsIn(t *testing.T) {
 	if stats := w.account.Stats(); stats.Tokens != 3 || len(stats.Refused) != 0 {
 		t.Errorf("AWS: %+v, want an assertion for each token", stats)
 	}
-	if w.asked["cognito-identity.eu-central-1.amazonaws.com"] != 3 || w.asked["sts.eu-central-1.amazonaws.com"] != 0 {
-		t.Errorf("asked %v", w.asked)
+	if cognito, sts := w.requests("cognito-identity.eu-central-1.amazonaws.com"), w.requests("sts.eu-central-1.amazonaws.com"); cognito != 3 || sts != 0 {
+		t.Errorf("%d requests to Cognito and %d to STS", cognito, sts)
 	}
 }
 

@@ -22,16 +22,16 @@ func TestAWSSignsIn(t *testing.T) {
 	w := newAWSWorld(t, nil)
 	w.useKey(w.account.NewSession(awsRole, time.Hour))
 	m := w.start()
-	if asked := len(w.asked); asked != 0 {
-		t.Errorf("%d hosts were asked before the first token request", asked)
+	if asked := w.requests(""); asked != 0 {
+		t.Errorf("%d requests before the first token request", asked)
 	}
 	w.wantToken(m, "entra_id", directoryApp)
 	w.wantToken(m, "outlook_mail", mailApp)
 	if stats := w.account.Stats(); stats.Tokens != 2 || len(stats.Refused) != 0 {
 		t.Errorf("AWS: %+v, want a token per application", stats)
 	}
-	if w.asked["sts.eu-central-1.amazonaws.com"] != 2 || w.asked[strings.TrimPrefix(w.account.IssuerURL(), "https://")] == 0 {
-		t.Errorf("asked %v", w.asked)
+	if asked, keys := w.requests("sts.eu-central-1.amazonaws.com"), w.requests(strings.TrimPrefix(w.account.IssuerURL(), "https://")); asked != 2 || keys == 0 {
+		t.Errorf("%d requests to STS and %d to the issuer", asked, keys)
 	}
 }
 
@@ -205,20 +205,6 @@ func TestAWSSources(t *testing.T) {
 		t.Setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file)
 		w.wantToken(w.start(), "entra_id", directoryApp)
 	})
-	t.Run("credentials that are about to expire are asked for again", func(t *testing.T) {
-		w := newAWSWorld(t, func(c *platform.AWSConfig, _ *entra.FederatedCredential) {
-			c.SessionLifetime = awsExpiryWindow - time.Minute
-		})
-		w.handle("169.254.169.254:80", w.account.Metadata(awsRole))
-		m := w.start()
-		w.wantToken(m, "entra_id", directoryApp)
-		sessions := w.account.Stats().Sessions
-		m.applications["entra_id"].held.Store(nil)
-		w.wantToken(m, "entra_id", directoryApp)
-		if after := w.account.Stats().Sessions; after <= sessions {
-			t.Errorf("%d sessions, then %d: want new ones", sessions, after)
-		}
-	})
 	t.Run("wrong authorization", func(t *testing.T) {
 		w := newAWSWorld(t, nil)
 		w.handle("169.254.170.23:80", w.account.Container(awsRole, "right"))
@@ -274,10 +260,11 @@ func TestAWSEndpoint(t *testing.T) {
 	t.Run("of a VPC", func(t *testing.T) {
 		w := newAWSWorld(t, nil)
 		w.useKey(w.account.NewSession(awsRole, time.Hour))
-		w.block.Endpoint = "https://sts.eu-central-1.amazonaws.com:443/"
+		const endpoint = "vpce-1-abc.eu-central-1.amazonaws.com"
+		w.block.Endpoint = "https://" + endpoint + "/"
 		w.wantToken(w.start(), "entra_id", directoryApp)
-		if w.asked["sts.eu-central-1.amazonaws.com:443"]+w.asked["sts.eu-central-1.amazonaws.com"] != 1 {
-			t.Errorf("asked %v", w.asked)
+		if asked := w.requests(endpoint); asked != 1 {
+			t.Errorf("%d requests to the endpoint", asked)
 		}
 	})
 	t.Run("without TLS, from the environment", func(t *testing.T) {
@@ -330,6 +317,23 @@ func TestAWSWebIdentity(t *testing.T) {
 			}
 		})
 	}
+	t.Run("credentials that are about to expire", func(t *testing.T) {
+		w := newAWSWorld(t, func(c *platform.AWSConfig, _ *entra.FederatedCredential) { c.SessionLifetime = 4 * time.Minute })
+		file := filepath.Join(t.TempDir(), "token")
+		if err := clusterIssuer().WriteProjectedToken(file, subject, "sts.amazonaws.com", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file)
+		t.Setenv("AWS_ROLE_ARN", awsRole)
+		m := w.start()
+		w.wantToken(m, "entra_id", directoryApp)
+		sessions := w.account.Stats().Sessions
+		m.applications["entra_id"].held.Store(nil)
+		w.wantToken(m, "entra_id", directoryApp)
+		if after := w.account.Stats().Sessions; after <= sessions {
+			t.Errorf("%d sessions, then %d: want new ones", sessions, after)
+		}
+	})
 	t.Run("no file", func(t *testing.T) {
 		w := newAWSWorld(t, nil)
 		t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", filepath.Join(t.TempDir(), "none"))
@@ -386,6 +390,34 @@ func TestAWSWordsHaveHints(t *testing.T) {
 			t.Errorf("%s has no hint", word)
 		}
 	}
+}
+
+// The SDK has a logger of its own, for standard error, that quotes what it does not understand.
+func TestAWSSDKWritesNothing(t *testing.T) {
+	w := newAWSWorld(t, nil)
+	w.useKey(w.account.NewSession(awsRole, time.Hour))
+	w.broken = http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		w.account.STS().ServeHTTP(dateless{out}, r)
+	})
+	captured, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = captured
+	defer func() { os.Stderr = stderr }()
+	w.wantToken(w.start(), "entra_id", directoryApp)
+	if written, err := os.ReadFile(captured.Name()); err != nil || len(written) > 0 {
+		t.Errorf("on standard error: %q, %v", written, err)
+	}
+}
+
+// dateless answers with a Date that is none.
+type dateless struct{ http.ResponseWriter }
+
+func (d dateless) WriteHeader(status int) {
+	d.Header().Set("Date", "yesterday")
+	d.ResponseWriter.WriteHeader(status)
 }
 
 func TestAWSRetryAfter(t *testing.T) {

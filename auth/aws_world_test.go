@@ -41,7 +41,7 @@ type awsWorld struct {
 	broken http.Handler            // instead of STS and Cognito
 }
 
-// newAWSWorld has an account as an administrator should set it up. adjust may change it, and the federated credential's.
+// newAWSWorld has an account as an administrator should set it up, with the conditions of the policy in the comment of [AWS]. adjust may change it, and the federated credential's.
 func newAWSWorld(t *testing.T, adjust func(*platform.AWSConfig, *entra.FederatedCredential)) *awsWorld {
 	t.Helper()
 	withoutAWSEnvironment(t)
@@ -50,7 +50,7 @@ func newAWSWorld(t *testing.T, adjust func(*platform.AWSConfig, *entra.Federated
 		account := platform.AWSConfig{
 			Region: awsAccountRegion,
 			Roles: []platform.AWSRole{{ARN: awsRole, WebIdentityToken: true, Audiences: []string{entra.Audience},
-				MaxDuration: awsAssertionSeconds * time.Second, Algorithm: "RS256", Pools: []string{awsPool},
+				MaxDuration: 120 * time.Second, Algorithm: "RS256", Pools: []string{awsPool},
 				Trust: &platform.AWSTrust{Issuer: cluster, Subject: subject, Keys: clusterIssuer().Keys()}}},
 			Pools:  []platform.IdentityPool{{ID: awsPool, DeveloperProvider: awsProvider}},
 			Now:    func() time.Time { return time.Now().Add(w.clock) },
@@ -174,12 +174,25 @@ func (w *awsWorld) host(r *http.Request) http.Handler {
 		return w.broken
 	}
 	switch r.Host {
-	case "sts.eu-central-1.amazonaws.com", "vpce-1.sts.eu-central-1.vpce.amazonaws.com":
+	case "sts.eu-central-1.amazonaws.com", "vpce-1-abc.eu-central-1.amazonaws.com":
 		return w.account.STS()
 	case "cognito-identity.eu-central-1.amazonaws.com":
 		return w.account.Cognito()
 	}
 	return http.NotFoundHandler()
+}
+
+// requests counts what arrived over TLS for a host; for none, all.
+func (w *awsWorld) requests(host string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	total := 0
+	for name, n := range w.asked {
+		if host == "" || name == host {
+			total += n
+		}
+	}
+	return total
 }
 
 // handle puts a server at an address, in plain HTTP.

@@ -31,7 +31,7 @@ type AWSConfig struct {
 	Roles []AWSRole
 	// Pools are the Cognito identity pools of the account.
 	Pools []IdentityPool
-	// SessionLifetime is what metadata services give credentials. Zero: six hours.
+	// SessionLifetime is the life of credentials that services hand out. Zero: an hour.
 	SessionLifetime time.Duration
 	// Now is the clock of all services. Nil: time.Now.
 	Now func() time.Time
@@ -98,7 +98,7 @@ func NewAWS(cfg AWSConfig) (*AWS, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.SessionLifetime == 0 {
-		cfg.SessionLifetime = 6 * time.Hour
+		cfg.SessionLifetime = time.Hour
 	}
 	if cfg.Secret == nil {
 		cfg.Secret = func(string) {}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -53,7 +52,7 @@ func (a *AWS) assumeRole(w http.ResponseWriter, form url.Values) *awsRefusal {
 	case claims.Subject != trust.Subject:
 		return denied
 	}
-	key := a.NewSession(form.Get("RoleArn"), time.Hour)
+	key := a.NewSession(form.Get("RoleArn"), a.cfg.SessionLifetime)
 	a.count(func(s *AWSStats) { s.Sessions++ })
 	writeXML(w, http.StatusOK, stsRole{Namespace: stsNamespace, Key: key.ID, Secret: key.Secret, Session: key.Session,
 		Expiration: awsInstant(key.Expiry), ARN: assumed(key.Role), Subject: claims.Subject, RequestID: awsGUID()})
