@@ -23,6 +23,8 @@ const (
 	exitUsage   = 2
 	exitDenied  = 3 // sanitize: the policy denies the request
 	exitRefused = 4 // sanitize: the body is refused
+	exitMissing = 5 // setup check: something is not granted
+	exitExcess  = 6 // setup check --strict: more is granted than is needed
 )
 
 // exitError carries an exit code. The error inside may be nil: nothing more is

@@ -64,6 +64,7 @@ Administrator), operate (whoever runs Graphveil).`,
 		},
 	}
 	o.register(c)
+	c.AddCommand(newSetupCheck())
 	return c
 }
 
@@ -125,11 +126,15 @@ func (o *setupFlags) derive(ctx context.Context) (*setup.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.deriveFrom(ctx, config, snapshot)
+}
+
+func (o *setupFlags) deriveFrom(ctx context.Context, config *Config, s *policy.Snapshot) (*setup.Plan, error) {
 	target, err := o.target(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	return setup.Derive(snapshot, target)
+	return setup.Derive(s, target)
 }
 
 // target is what flags and configuration say, in this order.
@@ -178,13 +183,18 @@ func (o *setupFlags) credential(ctx context.Context, config *Config, own *auth.C
 		}
 		subject = "system:serviceaccount:" + o.namespace + ":" + o.account
 	}
-	kind := cmp.Or(o.platform, cmp.Or(own, &config.Tokens.Credential).Kind())
+	configured := cmp.Or(own, &config.Tokens.Credential)
+	kind := cmp.Or(o.platform, configured.Kind())
 	if kind == "" && o.namespace != "" {
 		kind = "kubernetes"
 	}
-	f := setup.Federated{Issuer: o.issuer, Subject: subject, Audience: o.audience}
+	identity := configured.Expected()
+	if o.platform != "" && o.platform != configured.Kind() {
+		identity = auth.Identity{}
+	}
 	if o.fromCredential {
-		identity, err := config.Tokens.Identify(ctx, own, clientID)
+		var err error
+		identity, err = config.Tokens.Identify(ctx, own, clientID)
 		switch failed := (*auth.Error)(nil); {
 		case errors.Is(err, auth.ErrNoAssertion): // nothing to trust
 		case errors.As(err, &failed):
@@ -192,7 +202,8 @@ func (o *setupFlags) credential(ctx context.Context, config *Config, own *auth.C
 		case err != nil:
 			return setup.Credential{}, err
 		}
-		f = setup.Federated{Issuer: cmp.Or(f.Issuer, identity.Issuer), Subject: cmp.Or(f.Subject, identity.Subject), Audience: cmp.Or(f.Audience, identity.Audience)}
 	}
-	return setup.Credential{Kind: kind, Federated: &f}, nil
+	return setup.Credential{Kind: kind, Federated: &setup.Federated{
+		Issuer: cmp.Or(o.issuer, identity.Issuer), Subject: cmp.Or(subject, identity.Subject), Audience: cmp.Or(o.audience, identity.Audience),
+	}}, nil
 }

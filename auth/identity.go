@@ -15,6 +15,24 @@ import (
 // Identity is what a federated credential is compared with: the iss, sub and aud of an assertion, as they are written there.
 type Identity struct{ Issuer, Subject, Audience string }
 
+// Expected returns what the configuration alone says of the assertions of a credential. What only the platform knows is empty, and so is
+// an audience that is left to the cloud.
+func (c Credential) Expected() Identity {
+	switch {
+	case c.AWS != nil:
+		return Identity{Audience: c.AWS.Audience}
+	case c.AWSCognito != nil:
+		return Identity{Subject: c.AWSCognito.IdentityID, Audience: c.AWSCognito.IdentityPoolID}
+	case c.GCP != nil:
+		return Identity{Audience: c.GCP.Audience}
+	case c.Azure != nil:
+		return Identity{Audience: c.Azure.Audience}
+	case c.SPIFFE != nil:
+		return Identity{Subject: c.SPIFFE.SPIFFEID, Audience: c.SPIFFE.Audience}
+	}
+	return Identity{}
+}
+
 // ErrNoAssertion is in the chain of [Config.Identify]'s error for a credential that is not an assertion of another issuer.
 var ErrNoAssertion = errors.New("credential is not an assertion of another issuer")
 

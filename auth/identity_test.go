@@ -71,3 +71,18 @@ func TestIdentifyRefuses(t *testing.T) {
 		t.Errorf("no credential: %v", err)
 	}
 }
+
+func TestExpectedIsWhatIsConfigured(t *testing.T) {
+	for want, credential := range map[Identity]Credential{
+		{}:                                {Kubernetes: &Kubernetes{}},
+		{Audience: "aws"}:                 {AWS: &AWS{Audience: "aws"}},
+		{Subject: "id", Audience: "pool"}: {AWSCognito: &AWSCognito{IdentityID: "id", IdentityPoolID: "pool"}},
+		{Audience: "gcp"}:                 {GCP: &GCP{Audience: "gcp"}},
+		{Audience: "azure"}:               {Azure: &Azure{Audience: "azure"}},
+		{Subject: "spiffe://a/b"}:         {SPIFFE: &SPIFFE{SPIFFEID: "spiffe://a/b"}},
+	} {
+		if got := credential.Expected(); got != want {
+			t.Errorf("%s: %+v, want %+v", credential.Kind(), got, want)
+		}
+	}
+}
