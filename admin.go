@@ -49,33 +49,50 @@ func (m *reloadMetrics) observe(ok bool) {
 
 // tokenCollector reports the state of each connector's access token when it is
 // scraped.
-type tokenCollector struct {
-	tokens           *auth.Manager
-	expiry, failures *prometheus.Desc
+type tokenCollector struct{ tokens *auth.Manager }
+
+func newTokenCollector(tokens *auth.Manager) *tokenCollector { return &tokenCollector{tokens} }
+
+func tokenDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("graphveil_token_"+name, help, append([]string{"connector"}, labels...), nil)
 }
 
-func newTokenCollector(tokens *auth.Manager) *tokenCollector {
-	return &tokenCollector{
-		tokens:   tokens,
-		expiry:   prometheus.NewDesc("graphveil_token_expiry_timestamp_seconds", "When the access token held for a connector expires.", []string{"connector"}, nil),
-		failures: prometheus.NewDesc("graphveil_token_failures_total", "Failed token requests by connector and cause.", []string{"connector", "cause"}, nil),
-	}
-}
+var (
+	tokenAcquired   = tokenDesc("acquired_timestamp_seconds", "When the access token held for a connector was acquired; time() less this is its age.")
+	tokenExpiry     = tokenDesc("expiry_timestamp_seconds", "When the access token held for a connector expires.")
+	tokenRefreshes  = tokenDesc("refreshes_total", "Access tokens acquired, the first included, by connector.")
+	tokenFailures   = tokenDesc("failures_total", "Failed token requests by connector and cause.", "cause")
+	tokenRejections = tokenDesc("rejections_total", "Access tokens that Graph answered 401 to, by connector and kind: challenge (revoked: Graph said what the next must be asked for with) or plain. A token counts once for each.", "kind")
+	tokenBackoff    = tokenDesc("backoff_seconds", "Time until the next attempt to acquire an access token, after one failed or Graph rejected token after token; 0 if nothing holds it up.")
+)
 
 // Describe implements prometheus.Collector.
 func (c *tokenCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- c.expiry
-	ch <- c.failures
+	for _, d := range []*prometheus.Desc{tokenAcquired, tokenExpiry, tokenRefreshes, tokenFailures, tokenRejections, tokenBackoff} {
+		ch <- d
+	}
 }
 
 // Collect implements prometheus.Collector.
 func (c *tokenCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.tokens.Status() {
-		if !s.Expiry.IsZero() {
-			ch <- prometheus.MustNewConstMetric(c.expiry, prometheus.GaugeValue, float64(s.Expiry.Unix()), s.Connector)
+		gauge := func(d *prometheus.Desc, v float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, s.Connector)
 		}
+		count := func(d *prometheus.Desc, n uint64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), append([]string{s.Connector}, labels...)...)
+		}
+		if !s.Expiry.IsZero() {
+			gauge(tokenAcquired, float64(s.Acquired.Unix()))
+			gauge(tokenExpiry, float64(s.Expiry.Unix()))
+		}
+		gauge(tokenBackoff, max(time.Until(s.RetryAt).Seconds(), 0))
+		count(tokenRefreshes, s.Refreshes)
 		for cause, n := range s.Failures {
-			ch <- prometheus.MustNewConstMetric(c.failures, prometheus.CounterValue, float64(n), s.Connector, string(cause))
+			count(tokenFailures, n, string(cause))
+		}
+		for kind, n := range s.Rejections {
+			count(tokenRejections, n, string(kind))
 		}
 	}
 }

@@ -42,6 +42,25 @@ var entraFailures = []failure{
 			}
 		}
 	}, (*rig).renew},
+	{"application disabled", "a token is held, which Graph takes no more", turnedAway, func(r *rig, protocol string) wireResponse {
+		r.replace()
+		r.Entra.Disable(directoryClient)
+		response := r.ask(protocol)
+		if response.code() != "upstream_token_rejected" {
+			r.t.Errorf("at first: %s", &response)
+		}
+		return r.ask(protocol)
+	}, func(r *rig) {
+		r.Entra.Enable(directoryClient)
+		r.restart()
+	}},
+}
+
+// restart replaces the processor by one whose first token Graph takes: it may have to be asked for with the claims of a challenge.
+func (r *rig) restart() {
+	r.t.Helper()
+	r.replace()
+	wait(r.t, "Graph to take the token", func() bool { response := r.ask("h2"); return response.status == http.StatusOK })
 }
 
 // fromStart is a failure of Entra that is there before the processor: it is not

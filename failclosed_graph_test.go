@@ -113,7 +113,25 @@ var graphFailures = []failure{
 	fault("503 with a page for people", "response headers", turnedAway, graph.Fault{Status: 503, Header: withHeaders("Content-Type", "text/html"), Body: graph.Text(personalMark + sharedMark)}),
 	fault("500 with Graph's error that quotes data", "response headers", turnedAway,
 		graph.Fault{Status: 500, Header: withHeaders("Content-Type", "application/json"), Body: graph.Text(`{"error":{"code":"internalServerError","message":"` + personalMark + sharedMark + `"}}`)}),
-	fault("401: Graph does not take the token", "response headers", turnedAway, graph.Fault{Status: 401, Header: withHeaders("WWW-Authenticate", personalMark)}),
+	{"401: Graph does not take the token", "response headers", turnedAway, func(r *rig, protocol string) wireResponse {
+		r.replace()
+		r.Graph.Inject(graph.Fault{Status: 401, Times: -1, Header: withHeaders("WWW-Authenticate", personalMark)})
+		return r.ask(protocol)
+	}, nil},
+	{"401: Graph takes the next token neither", "response headers", turnedAway, func(r *rig, protocol string) wireResponse {
+		r.replace()
+		r.Graph.Inject(graph.Fault{Status: 401, Times: -1, Header: withHeaders("WWW-Authenticate", personalMark)})
+		for {
+			if response := r.ask(protocol); response.status != http.StatusServiceUnavailable {
+				return response
+			}
+		}
+	}, nil},
+	{"401 with a claims challenge: the token is revoked", "response headers", turnedAway, func(r *rig, protocol string) wireResponse {
+		r.replace()
+		r.Entra.Revoke(directoryClient)
+		return r.ask(protocol)
+	}, nil},
 	fault("redirect with a Location", "response headers", turnedAway, graph.Fault{Status: 302, Header: withHeaders("Location", "https://elsewhere.example/"+personalMark+sharedMark)}),
 	fault("204 without a body (nothing is broken)", "response headers", noContent, graph.Fault{Status: 204, Header: secretHeaders}),
 }

@@ -96,6 +96,8 @@ type tokens func() (string, error)
 
 func (f tokens) Token(context.Context, string) (string, error) { return f() }
 
+func (tokens) Rejected(string, string, string) (bool, time.Duration) { return false, 0 }
+
 func panics() error { panic(personalMark) }
 
 // fails returns a text without a mark: Envoy logs what the processor says, which

@@ -207,3 +207,6 @@ type scenarioTokens struct{}
 func (scenarioTokens) Token(_ context.Context, connector string) (string, error) {
 	return canary + "-token-of-" + connector, nil
 }
+
+// Rejected: there is no other token.
+func (scenarioTokens) Rejected(string, string, string) (bool, time.Duration) { return false, 0 }

@@ -61,6 +61,9 @@ type ResponseHead struct {
 	Headers []Header
 	// End says that no body follows.
 	End bool
+	// Again and After say, with status 401, what the token source makes of it.
+	Again bool
+	After time.Duration
 }
 
 // phase is where an exchange stands. The zero phase has seen no request, and
@@ -202,7 +205,7 @@ func (x *Exchange) Response(head ResponseHead) (Backward, *Refusal) {
 		x.text = &numberText{}
 	}
 	if refusal != nil {
-		refusal.RetryAfter = retryAfterOf(head.Headers)
+		refusal.RetryAfter = max(refusal.RetryAfter, retryAfterOf(head.Headers))
 		return Backward{}, x.refuse(refusal)
 	}
 	x.record.Status = head.Status
@@ -265,10 +268,12 @@ func (x *Exchange) planFor(head ResponseHead, c coding) (*plan.Plan, *Refusal) {
 		return nil, nil
 	case head.Status < 200 || head.Status >= 300 && head.Status < 400:
 		return nil, &Refusal{Code: "response_redirect"}
+	case head.Status == http.StatusUnauthorized && head.Again:
+		return nil, &Refusal{Code: "upstream_token_rejected", RetryAfter: head.After}
+	case head.Status == http.StatusUnauthorized:
+		return nil, &Refusal{Code: "upstream_unauthorized", RetryAfter: head.After}
 	case c == codingOther:
 		return nil, &Refusal{Code: "response_encoding_not_allowed"}
-	case head.Status == 401:
-		return nil, &Refusal{Code: "upstream_unauthorized"}
 	case head.Status >= 400 && (head.End || !isJSON(mediaType)):
 		return nil, &Refusal{Code: "upstream_error", Status: head.Status}
 	case head.Status >= 400:

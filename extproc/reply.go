@@ -58,6 +58,7 @@ var answers = map[string]answer{
 	"token_unavailable":           {503, "No access token for the upstream is to be had at the moment. Try again later."},
 
 	// The response.
+	"upstream_token_rejected":       {503, "The upstream no longer accepts the access token that was used; another is on its way. Send the request again."},
 	"upstream_unauthorized":         {502, "The upstream did not accept the access token of this service. The operator finds the cause in the log."},
 	"upstream_error":                {502, "The upstream failed without an explanation that can be passed on."},
 	"upstream_truncated":            {502, "The upstream ended its response early."},

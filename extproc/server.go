@@ -24,6 +24,11 @@ import (
 // time.Duration tells the client when to come back.
 type TokenSource interface {
 	Token(ctx context.Context, connector string) (string, error)
+	// Rejected reports that the upstream answered 401 to a token of Token. claims
+	// is the JSON object that a claims challenge asks for, or empty. again says
+	// whether the request may succeed after the time that is given; if not, that is
+	// how long it will be so for certain, 0 if nobody knows. It must not wait.
+	Rejected(connector, token, claims string) (again bool, after time.Duration)
 }
 
 // ServerConfig is what NewServer needs.

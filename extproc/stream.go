@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -42,6 +43,7 @@ type stream struct {
 	request  wire.Request // the message that is handled
 	reply    wire.Reply   // the one that is written
 	held     wire.Reply
+	token    string // that the request was sent with, until it was answered
 	released bool
 	modeSeen bool
 	answered bool
@@ -175,6 +177,7 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 		return s.refuse(s.exchange.Refuse(refusal))
 	}
 
+	s.token = token
 	set := append(forward.Headers, Header{Name: "authorization", Value: "Bearer " + token}, Header{Name: ":path", Value: forward.Path})
 	s.reply.Start(s.server.buffers, headRoom)
 	s.reply.RequestHeaders(set, unforwarded(head.Headers, set))
@@ -184,6 +187,12 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 
 func (s *stream) responseHeaders(m *wire.Request) error {
 	head := responseHead(m)
+	if head.Status == http.StatusUnauthorized && s.token != "" {
+		// Envoy cannot send the request again with another token: the router's own
+		// retries repeat the header that it has. So the client is asked to.
+		head.Again, head.After = s.server.config.Tokens.Rejected(s.exchange.record.Connector, s.token, claimsOf(head.Headers))
+	}
+	s.token = ""
 	backward, refusal := s.exchange.Response(head)
 	if refusal != nil {
 		return s.refuse(refusal)

@@ -261,7 +261,15 @@ func (w *world) counter(t testing.TB, name string, labels map[string]string) flo
 
 // tokens is a TokenSource that does what a test says.
 type tokens struct {
-	token func(ctx context.Context, connector string) (string, error)
+	token    func(ctx context.Context, connector string) (string, error)
+	rejected func(connector, token, claims string) (again bool, after time.Duration)
+}
+
+func (s *tokens) Rejected(connector, token, claims string) (again bool, after time.Duration) {
+	if s.rejected != nil {
+		return s.rejected(connector, token, claims)
+	}
+	return false, 0
 }
 
 func (s *tokens) Token(ctx context.Context, connector string) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,6 +72,9 @@ type token string
 
 // Token implements extproc.TokenSource.
 func (t token) Token(context.Context, string) (string, error) { return string(t), nil }
+
+// Rejected implements extproc.TokenSource: there is no other token.
+func (token) Rejected(string, string, string) (bool, time.Duration) { return false, 0 }
 
 // dial serves g in memory until ctx ends, with Envoy's windows at the other end.
 func dial(ctx context.Context, g *grpc.Server) (extprocv3.ExternalProcessorClient, error) {
