@@ -12,7 +12,8 @@ type hint struct {
 	next    string
 }
 
-// hints is in the order of docs/troubleshooting.md, which is made from it. What a number means is taken from Microsoft's list
+// hints is in the order of docs/troubleshooting.md, which is made from it. The first that fits is taken, so details that narrow a number
+// down stand before it. What a number means is taken from Microsoft's list
 // (learn.microsoft.com/entra/identity-platform/reference-error-codes); numbers that are not on it are commented with where they are.
 var hints = []hint{
 	{code: CodeRejected, numbers: []int{700016},
