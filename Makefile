@@ -68,7 +68,7 @@ fuzz: ## Fuzz each target, FUZZ executions each (default 100000x; a count, for t
 
 .PHONY: update
 update: build envoy ## Rewrite golden files and scenario expectations from what is.
-	go test . ./auth ./envoy ./extproc -update
+	go test . ./auth ./deploy/setup ./envoy ./extproc -update
 
 .PHONY: clean
 clean: ## Remove what make made.

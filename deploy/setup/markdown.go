@@ -13,12 +13,12 @@ var People = []string{Create, Consent, Meetings, Mailboxes, Operate}
 // introductions open the document of one person, who may have heard of none of this.
 var introductions = map[string]string{
 	Create: "You are asked to create Entra applications. Through them Graphveil reads data of Microsoft 365 for a workload of your organization: it lets only chosen requests pass, " +
-		"and from the answers only chosen fields, with pseudonyms in place of people. The applications get no secret and, until somebody else consents, no access to anything.",
+		"and from the answers only the fields that its policy names, people as pseudonyms where it says so. The applications get no secret and, until somebody else consents, no access to anything.",
 	Consent: "You are asked to consent to application permissions. With them Graphveil reads data of Microsoft 365 for a workload of your organization: it lets only the requests listed here pass, " +
-		"and from the answers only chosen fields, with pseudonyms in place of people. The workload never gets the access token. The permissions themselves cover the whole tenant, so they are the least ones that the requests need.",
+		"and from the answers only the fields that its policy names, people as pseudonyms where it says so. The workload never gets the access token. The permissions themselves cover the whole tenant, so they are the least ones that the requests need.",
 	Meetings: "You are asked for a Teams application access policy. With it an Entra application may read online meetings and who attended them; Graphveil, which signs in as it, " +
-		"lets only the requests listed here pass, and puts pseudonyms in place of people.",
-	Mailboxes: "You are asked to limit Entra applications to chosen mailboxes. Graphveil signs in as them to read when and with whom people write and meet, with pseudonyms in place of people.",
+		"lets only the requests listed here pass, and only the fields that its policy names, people as pseudonyms where it says so.",
+	Mailboxes: "You are asked to limit Entra applications to chosen mailboxes. Graphveil signs in as them to read when and with whom people write and meet: only the fields that its policy names, people as pseudonyms where it says so.",
 	Operate:   "This is what is left to do where Graphveil runs.",
 }
 
@@ -63,10 +63,14 @@ func (d *markdown) head(person string) {
 	} else {
 		d.f("%s\n\n", introductions[person])
 	}
-	d.f("Tenant: %s · %s · Graph: `%s` · policy `%.12s`\n\n", orWord(d.p.Tenant, "not said"), cloudOf(d.p.Cloud).title, d.p.Graph.Host, d.p.Revision)
+	c := cloudOf(d.p.Cloud)
+	d.f("Tenant: %s · %s · portal: %s · Graph: `%s` · policy `%.12s`\n\n", orWord(d.p.Tenant, "not said"), c.title, c.portal, d.p.Graph.Host, d.p.Revision)
 	if len(d.steps) == 0 {
 		d.f("Nothing is to be done.\n\n")
 		return
+	}
+	if person != Create && slices.ContainsFunc(d.p.Applications, func(a Application) bool { return a.ClientID == "" }) {
+		d.f("Words in capitals stand for what was not known when this was written: whoever created an application knows its application (client) id.\n\n")
 	}
 	d.f("| | step | who | the role can be given back when |\n|---|---|---|---|\n")
 	for i, s := range d.steps {

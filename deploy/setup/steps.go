@@ -83,7 +83,7 @@ func unknownRoles(p *Plan) []string {
 	var names []string
 	for _, a := range p.Applications {
 		for _, permission := range a.Permissions {
-			if permission.RoleID == "" && !slices.Contains(names, permission.Value()) {
+			if permission.RoleID == "" && !isResourceSpecific(permission.Name) && !slices.Contains(names, permission.Value()) {
 				names = append(names, permission.Value())
 			}
 		}
@@ -96,7 +96,7 @@ func lookUp(p *Plan) Step {
 		ID: "look-up-roles", For: Create, Title: "Look up the ids of permissions", Who: "any user of the tenant", Shell: "sh",
 		What: "The policy names permissions whose role ids are not known here: " + strings.Join(unknownRoles(p), ", ") + ". " +
 			"An id that the command below prints belongs in `role_id` of the plan. If it prints nothing, Graph has no application permission of that name in this tenant: " +
-			"it is misspelt, is delegated only, or is granted team by team (resource-specific consent). Every permission of an application is in vain until this is done.",
+			"it is misspelt, or delegated only. Every permission of an application is in vain until this is done.",
 	}
 	for _, name := range unknownRoles(p) {
 		s.Commands = append(s.Commands, fmt.Sprintf(`az ad sp show --id %s --query "appRoles[?value=='%s'].id" -o tsv`, GraphAppID, name))
@@ -113,6 +113,7 @@ func createApplications(p *Plan) Step {
 			"`deploy/terraform` does the same from this plan, and `deploy/azure-cli` as a script.",
 		Failures: []Failure{
 			{"Insufficient privileges to complete the operation", "The role was activated after signing in: `az logout`, `az login` again."},
+			{"`az ad app permission add` says that `az ad app permission grant` is needed", "It is not: that is for delegated permissions. These are granted by consent."},
 		},
 	}
 	if len(p.Applications) == 1 {
@@ -130,6 +131,9 @@ func createApplications(p *Plan) Step {
 		}
 		var roles []string
 		for _, permission := range a.Permissions {
+			if isResourceSpecific(permission.Name) {
+				continue // cannot be granted to an application as a whole
+			}
 			roles = append(roles, orWord(permission.RoleID, "ROLE_ID_OF_"+permission.Value())+"=Role")
 		}
 		if len(roles) > 0 {
@@ -144,12 +148,11 @@ func federate(p *Plan) Step {
 		ID: "federated-credentials", For: Create, Title: "Trust the workload: federated credentials", Who: applicationAdministrator + ", or an owner of the application", Shell: "sh",
 		Until: "each application has its federated credential",
 		What: "Graphveil signs in with a token of the platform that it runs on, so there is no secret to create, hand over or rotate. " +
-			"Entra compares the token's issuer, subject and audience with the federated credential byte for byte: upper and lower case count, and so does a slash at the end.\n\n" +
+			"Entra compares the token's issuer, subject and audience with the federated credential byte for byte: upper and lower case count, and so does a slash at the end. An application has at most 20 of them, and a new one takes seconds to spread.\n\n" +
 			"`graphveil setup --from-credential --config FILE`, where Graphveil is to run, fills in what the token really says.",
 		Failures: []Failure{
 			{"AADSTS70021, AADSTS700211, AADSTS700212 or AADSTS700213 when signing in", "No federated credential has this issuer, audience or subject. Compare with what `--from-credential` says, byte for byte."},
-			{"The same for some minutes after it was corrected", "A new credential takes seconds to spread, and Entra remembers failures for minutes. Wait before changing anything else."},
-			{"The credential cannot be added", "An application has at most 20."},
+			{"The same for some minutes after it was corrected", "Entra remembers failures for minutes. Wait before changing anything else."},
 		},
 	}
 	hints := map[string]bool{}
@@ -218,7 +221,8 @@ func ownApplications(p *Plan) Step {
 		ID: "own-applications", For: Create, Optional: true, Title: "Or hand over empty applications", Who: applicationAdministrator, Shell: "sh",
 		Until: "the applications are handed over. Their owners do the rest without the role",
 		What: "If the role cannot be given to the person who sets Graphveil up, an administrator creates one empty application per data source with its service principal, makes that person the owner " +
-			"of both, and hands over the **object id** of each application: infrastructure code imports by object id. An owner can ask for permissions and add federated credentials; consent stays with the administrator.",
+			"of the application, and hands over its **object id**: infrastructure code imports by object id (`existing_applications` in deploy/terraform). An owner can ask for permissions and add federated credentials; " +
+			"consent stays with the administrator.",
 	}
 	s.Commands = append(s.Commands, "OWNER=$(az ad user show --id OWNER@YOUR.DOMAIN --query id -o tsv)")
 	for _, a := range p.Applications {
@@ -300,8 +304,9 @@ func scopeMailboxes(p *Plan) Step {
 		Until: "the test at the end says what it should",
 		What: "Consent opens every mailbox of the tenant. Exchange's RBAC for Applications can open chosen ones instead: mail, calendars and settings of mailboxes, nothing else. " +
 			"Its grants are **added** to Entra's: as long as the tenant-wide consent to a permission stands, a scope limits nothing. So assign the roles first, then revoke the permissions that they stand for " +
-			"(Enterprise applications, the application, Permissions), and leave them out of the request. `graphveil setup check` then finds the role missing from the token, and the endpoint working.\n\n" +
-			"OBJECT_ID is that of the *enterprise application* (service principal), not that of the app registration.",
+			"(Enterprise applications, the application, Permissions), and do not consent to them again. `graphveil setup check` then finds the role missing from the token, and the endpoint working.\n\n" +
+			"The object id is that of the *enterprise application* (service principal), not that of the app registration. Instead of a scope by group, an administrative unit can be named " +
+			"(-RecipientAdministrativeUnitScope with its id, in place of -CustomResourceScope).",
 		Failures: []Failure{
 			{"All mailboxes can still be read", "The tenant-wide permission was not revoked, or the change is not yet through: Exchange keeps what it knows of an application for 30 minutes, of a busy one for up to 2 hours. The test passes over that."},
 			{"New-ServicePrincipal does not find the application", "The object id is that of the app registration. `az ad sp show --id CLIENT_ID --query id` prints the right one."},
@@ -318,10 +323,10 @@ func scopeMailboxes(p *Plan) Step {
 			continue
 		}
 		s.Commands = append(s.Commands, "", "# "+a.DisplayName+": in place of "+strings.Join(scoped(a), ", "),
-			"$ObjectId = (az ad sp show --id "+a.idWord()+" --query id -o tsv)",
+			"$ObjectId = (az ad sp show --id "+a.idWord()+" --query id -o tsv)   # or from the page of the enterprise application",
 			fmt.Sprintf(`New-ServicePrincipal -AppId %s -ObjectId $ObjectId -DisplayName %q`, a.idWord(), a.DisplayName))
 		for _, role := range a.ExchangeRoles {
-			s.Commands = append(s.Commands, fmt.Sprintf(`New-ManagementRoleAssignment -App $ObjectId -Role %q -CustomResourceScope "Graphveil"   # or -RecipientAdministrativeUnitScope ID`, role))
+			s.Commands = append(s.Commands, fmt.Sprintf(`New-ManagementRoleAssignment -App $ObjectId -Role %q -CustomResourceScope "Graphveil"`, role))
 		}
 		s.Commands = append(s.Commands,
 			"Test-ServicePrincipalAuthorization -Identity $ObjectId -Resource SOMEBODY_INSIDE | Format-Table    # InScope True",
