@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/graphveil/graphveil/auth"
 	"github.com/graphveil/graphveil/envoy"
 )
@@ -132,6 +134,34 @@ func TestConnectGuideFailures(t *testing.T) {
 	}
 	if numbers < 20 {
 		t.Errorf("only %d numbers in the guides", numbers)
+	}
+}
+
+// TestTroubleshootingNames wants the codes and metrics of the page to exist.
+func TestTroubleshootingNames(t *testing.T) {
+	text := unfenced(readText(t, "docs/troubleshooting.md"))
+	codes := readText(t, "docs/error-codes.md")
+	for _, match := range regexp.MustCompile("`((?:token|upstream)_[a-z_]+)`").FindAllStringSubmatch(text, -1) {
+		ours := slices.Contains([]auth.Code{auth.CodeTokenRejected, auth.CodePending}, auth.Code(match[1]))
+		if !ours && !strings.Contains(codes, "| `"+match[1]+"` |") {
+			t.Errorf("no code %s", match[1])
+		}
+	}
+	described := make(chan *prometheus.Desc, 16)
+	newTokenCollector(nil).Describe(described)
+	close(described)
+	var metrics []string
+	for desc := range described {
+		metrics = append(metrics, regexp.MustCompile(`fqName: "([a-z_]+)"`).FindStringSubmatch(desc.String())[1])
+	}
+	named := regexp.MustCompile(`graphveil_[a-z_]+`).FindAllString(text, -1)
+	for _, name := range named {
+		if !slices.Contains(metrics, name) {
+			t.Errorf("no metric %s", name)
+		}
+	}
+	if len(named) < 4 {
+		t.Errorf("only %d metrics on the page", len(named))
 	}
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"cmp"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -49,6 +50,20 @@ func TestFailureSaysItsHint(t *testing.T) {
 	}
 	if err := m.Ready(); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Ready() = %v", err)
+	}
+	page, err := os.ReadFile("../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var example map[string]any
+	line := regexp.MustCompile(`(?m)^ *(\{"level".*\})$`).FindSubmatch(page)
+	if line == nil || json.Unmarshal(line[1], &example) != nil || len(example) < 10 {
+		t.Fatal("docs/troubleshooting.md has no example of the line")
+	}
+	for key := range example {
+		if !strings.Contains(w.logs.String(), key+"=") {
+			t.Errorf("the line has no %s, but the example in docs/troubleshooting.md has", key)
+		}
 	}
 }
 
