@@ -32,7 +32,8 @@ const awsExpiryWindow = 5 * time.Minute
 // credentials' own renewal, while they serve. It is used by one goroutine at a time.
 //
 // The SDK reads its usual variables and files. It uses our network: no proxy, our limits. The services are asked over TLS alone; plain
-// HTTP is for the sources of credentials, which have nothing else. AWS_CA_BUNDLE cannot be combined with that, and fails loading.
+// HTTP is for the sources of credentials, which have nothing else. The SDK takes AWS_CA_BUNDLE for clients of its own alone, and fails
+// loading when it is set; SSL_CERT_FILE is for all.
 type awsChain struct {
 	region  string
 	service *http.Client // for STS and Cognito

@@ -254,6 +254,12 @@ func TestAWSSources(t *testing.T) {
 		t.Setenv("AWS_PROFILE", "of-nobody")
 		w.wantFailure(w.start(), "aws_configuration")
 	})
+	t.Run("certificate authorities of the SDK's own", func(t *testing.T) {
+		w := newAWSWorld(t, nil)
+		w.useKey(w.account.NewSession(awsRole, time.Hour))
+		t.Setenv("AWS_CA_BUNDLE", w.cfg.CAFile)
+		w.wantFailure(w.start(), "aws_configuration")
+	})
 }
 
 func TestAWSEndpoint(t *testing.T) {

@@ -78,6 +78,7 @@ func newAWSWorld(t *testing.T, adjust func(*platform.AWSConfig, *entra.Federated
 			TLSClientConfig: &tls.Config{RootCAs: certificates()},
 		}}
 	})
+	w.secret(awsRole) // AWS quotes it in refusals
 	w.roots = certificates()
 	w.listen()
 	return w

@@ -177,7 +177,7 @@ var hints = []hint{
 		next:  "Set region in the credential block, or AWS_REGION. STS's global endpoint does not sign assertions."},
 	{code: CodeCredential, details: []string{"aws_configuration"},
 		means: "The AWS SDK does not accept the environment or the shared configuration files.",
-		next:  "Check AWS_PROFILE and the files it names; AWS_CA_BUNDLE must not be set."},
+		next:  "Check AWS_PROFILE and the files it names. AWS_CA_BUNDLE is not taken: leave it out, and name the authorities in SSL_CERT_FILE."},
 	{code: CodeCredential, details: []string{"aws_access_denied"},
 		means: "IAM does not allow the role to get this assertion.",
 		next:  "Allow sts:GetWebIdentityToken (or Cognito's GetOpenIdTokenForDeveloperIdentity); compare its conditions on audience, RS256 and 120 seconds, and look for a service control or VPC endpoint policy."},
