@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -165,85 +164,6 @@ func TestTroubleshootingNames(t *testing.T) {
 	}
 }
 
-// TestDocumentedCommands parses each command line of ours in the pages about
-// connecting a tenant and running the sidecar, and follows their links.
-func TestDocumentedCommands(t *testing.T) {
-	pages := []string{"README.md", "deploy/README.md", "docs/troubleshooting.md"}
-	for page := range guides {
-		pages = append(pages, "docs/connect/"+page)
-	}
-	commands, links := 0, 0
-	for _, page := range pages {
-		text := readText(t, page)
-		var lines []string
-		for _, block := range fenced(text) {
-			if block.language == "sh" {
-				lines = append(lines, strings.Split(strings.ReplaceAll(block.text, "\\\n", " "), "\n")...)
-			}
-		}
-		for _, line := range append(lines, codeSpans(unfenced(text))...) {
-			if _, ours, found := strings.Cut(" "+line, " -- graphveil "); found { // kubectl exec
-				line = "graphveil " + ours
-			}
-			arguments, ours := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(line), "./"), "graphveil ")
-			if !ours {
-				continue
-			}
-			commands++
-			if err := parseCommand(shellWords(arguments)); err != nil {
-				t.Errorf("%s: graphveil %s: %v", page, arguments, err)
-			}
-		}
-		for _, match := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(unfenced(text), -1) {
-			if strings.Contains(match[1], "://") {
-				continue
-			}
-			links++
-			target, anchor, _ := strings.Cut(match[1], "#")
-			file := page
-			if target != "" {
-				file = filepath.Join(filepath.Dir(page), target)
-			}
-			if _, err := os.Stat(file); err != nil {
-				t.Errorf("%s: link to %s: %v", page, match[1], err)
-			} else if anchor != "" && !slices.Contains(anchors(readText(t, file)), anchor) {
-				t.Errorf("%s: %s has no heading for the link %s", page, file, match[1])
-			}
-		}
-	}
-	if commands < 20 || links < 40 {
-		t.Errorf("only %d commands and %d links", commands, links)
-	}
-}
-
-// parseCommand does what cobra does before it runs a command.
-func parseCommand(arguments []string) error {
-	command, rest, err := newRoot().Find(arguments)
-	if err != nil {
-		return err
-	}
-	if !command.Runnable() {
-		return errors.New("no such command")
-	}
-	if err := command.ParseFlags(rest); err != nil {
-		return err
-	}
-	return command.ValidateArgs(command.Flags().Args())
-}
-
-// shellWords splits a simple command line: quotes, and nothing behind a
-// redirection, a pipe or in a comment.
-func shellWords(line string) []string {
-	var words []string
-	for _, match := range regexp.MustCompile(`[<>|&#]|(?:[^\s<>|&'"]|'[^']*'|"[^"]*")+`).FindAllString(line, -1) {
-		if strings.ContainsAny(match[:1], "<>|&#") {
-			break
-		}
-		words = append(words, strings.Trim(match, `'"`))
-	}
-	return words
-}
-
 type codeFence struct{ language, text string }
 
 // anyFence is a block of code, in a list item perhaps.
@@ -258,16 +178,6 @@ func fenced(text string) []codeFence {
 }
 
 func unfenced(text string) string { return anyFence.ReplaceAllString(text, "") }
-
-// anchors are the headings as links name them.
-func anchors(text string) []string {
-	var found []string
-	for _, match := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(unfenced(text), -1) {
-		kept := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
-		found = append(found, strings.ReplaceAll(kept, " ", "-"))
-	}
-	return found
-}
 
 func readText(t *testing.T, file string) string {
 	t.Helper()
