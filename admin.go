@@ -60,6 +60,7 @@ func tokenDesc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	tokenAcquired   = tokenDesc("acquired_timestamp_seconds", "When the access token held for a connector was acquired; time() less this is its age.")
 	tokenExpiry     = tokenDesc("expiry_timestamp_seconds", "When the access token held for a connector expires.")
+	tokenSignIn     = tokenDesc("certificate_expiry_timestamp_seconds", "When the certificate that a connector signs in with expires.")
 	tokenRefreshes  = tokenDesc("refreshes_total", "Access tokens acquired, the first included, by connector.")
 	tokenFailures   = tokenDesc("failures_total", "Failed token requests by connector and cause.", "cause")
 	tokenRejections = tokenDesc("rejections_total", "Access tokens that Graph answered 401 to, by connector and kind: challenge (revoked: Graph said what the next must be asked for with) or plain. A token counts once for each.", "kind")
@@ -68,7 +69,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *tokenCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{tokenAcquired, tokenExpiry, tokenRefreshes, tokenFailures, tokenRejections, tokenBackoff} {
+	for _, d := range []*prometheus.Desc{tokenAcquired, tokenExpiry, tokenSignIn, tokenRefreshes, tokenFailures, tokenRejections, tokenBackoff} {
 		ch <- d
 	}
 }
@@ -85,6 +86,9 @@ func (c *tokenCollector) Collect(ch chan<- prometheus.Metric) {
 		if !s.Expiry.IsZero() {
 			gauge(tokenAcquired, float64(s.Acquired.Unix()))
 			gauge(tokenExpiry, float64(s.Expiry.Unix()))
+		}
+		if !s.CertificateExpiry.IsZero() {
+			gauge(tokenSignIn, float64(s.CertificateExpiry.Unix()))
 		}
 		gauge(tokenBackoff, max(time.Until(s.RetryAt).Seconds(), 0))
 		count(tokenRefreshes, s.Refreshes)
