@@ -113,6 +113,23 @@ func TestSetupFromCredential(t *testing.T) {
 	if in.Entra.Stats().TokenRequests != 0 {
 		t.Error("Entra was asked")
 	}
+	for _, step := range plan.Steps {
+		_, block, _ := strings.Cut(step.What, "```yaml\n")
+		block, _, found := strings.Cut(block, "```")
+		if found != (step.ID == "configure") {
+			t.Errorf("%s: a configuration: %v", step.ID, found)
+		}
+		if !found {
+			continue
+		}
+		var c Config
+		if err := decodeConfig([]byte(block), &c); err != nil {
+			t.Errorf("%v in\n%s", err, block)
+		}
+		if _, _, err := c.Tokens.Complete(); err != nil {
+			t.Errorf("%v in\n%s", err, block)
+		}
+	}
 }
 
 func TestSetupCheckCommand(t *testing.T) {

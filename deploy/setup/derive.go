@@ -34,8 +34,17 @@ type Known struct {
 // sharedKey is the key of an application of several connectors.
 const sharedKey = "graphveil"
 
-// Derive makes the plan for the connectors that a policy serves. The error is about the input: a platform that does not exist.
+// Derive makes the plan for the connectors that a policy serves. The error is about the target: a platform that does not exist, or a value
+// that cannot be one.
 func Derive(s *policy.Snapshot, t Target) (*Plan, error) {
+	if t.Tenant != "" && !tenant.MatchString(t.Tenant) {
+		return nil, fmt.Errorf("tenant %q is not a tenant id or a domain name", t.Tenant)
+	}
+	for name, known := range t.Known {
+		if known.ClientID != "" && !guid.MatchString(known.ClientID) {
+			return nil, fmt.Errorf("connector %q: client_id is not a GUID\nhint: it is the application (client) id that Entra shows, not the object id", name)
+		}
+	}
 	p := &Plan{Schema: 1, Revision: s.Revision(), Tenant: t.Tenant, Cloud: t.Cloud, Graph: Graph{GraphAppID, t.GraphHost}}
 	var names []string
 	for _, c := range s.Connectors() {
@@ -86,9 +95,15 @@ func (t Target) application(s *policy.Snapshot, connectors []string) (Applicatio
 		a.DisplayName = "Graphveil"
 	}
 	a.Credential = t.Default
-	for _, name := range connectors {
-		if known, ok := t.Known[name]; ok {
-			a.ClientID, a.Credential = known.ClientID, known.Credential
+	for i, name := range connectors {
+		known, ok := t.Known[name]
+		if ok {
+			a.Credential = known.Credential
+		}
+		if i == 0 {
+			a.ClientID = known.ClientID
+		} else if a.ClientID != known.ClientID {
+			a.ClientID = "" // Shared, against a configuration that has one for each
 		}
 	}
 	var err error

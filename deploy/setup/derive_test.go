@@ -150,10 +150,21 @@ func TestFederatedCredentials(t *testing.T) {
 			t.Errorf("%s: the wrong steps", kind)
 		}
 	}
-	target := example()
-	target.Default.Kind = "azur"
-	if _, err := Derive(s, target); err == nil || !strings.Contains(err.Error(), "azure") {
-		t.Errorf("a platform that does not exist: %v", err)
+	for name, test := range map[string]struct {
+		change func(*Target)
+		want   string
+	}{
+		"a platform that does not exist": {func(t *Target) { t.Default.Kind = "azur" }, "azure"},
+		"an issuer without a scheme":     {func(t *Target) { t.Default.Federated.Issuer = "oidc.example/id" }, "https URL"},
+		"a subject of two lines":         {func(t *Target) { t.Default.Federated.Subject = "a\nrm" }, "the subject"},
+		"a tenant with a command in it":  {func(t *Target) { t.Tenant = "x; rm" }, "tenant"},
+		"a client id that is none":       {func(t *Target) { t.Known = map[string]Known{"outlook_mail": {ClientID: "$(rm)"}} }, "GUID"},
+	} {
+		target := example()
+		test.change(&target)
+		if _, err := Derive(s, target); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -170,6 +181,11 @@ func TestSharedClientID(t *testing.T) {
 	if shared.ClientID != one || !slices.Equal(shared.Connectors, []string{"entra_id", "outlook_mail"}) || p.application(t, "teams").ClientID != own || len(p.Applications) != 2 {
 		t.Errorf("%+v", p.Applications)
 	}
+	target.Shared = true
+	if p = derive(t, s, target); len(p.Applications) != 1 || p.Applications[0].ClientID != "" {
+		t.Errorf("shared, against the configuration: %+v", p.Applications)
+	}
+	target.Shared = false
 	target.Known["onedrive"], target.Known["m365_copilot"] = Known{ClientID: two}, Known{ClientID: two}
 	p = derive(t, load(t, policy.Config{Connectors: []string{"entra_id", "m365_copilot", "onedrive", "outlook_mail", "teams"}}), target)
 	keys := map[string]bool{}

@@ -17,20 +17,22 @@ type platform struct {
 	issuer string
 	// noAudience says that the cloud's audience is not the usual one.
 	noAudience bool
+	// bare says that its block of the configuration can do without a key.
+	bare bool
 	// find says how to find out the issuer, subject and audience that are missing.
 	find map[string]string
 }
 
 var platforms = map[string]platform{
 	"kubernetes": {
-		title: "a projected token of a Kubernetes service account",
+		title: "a projected token of a Kubernetes service account", bare: true,
 		find: map[string]string{
 			"issuer":  "`kubectl get --raw /.well-known/openid-configuration` shows it as `issuer` (EKS: `aws eks describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer`; AKS: `az aks show -n CLUSTER -g GROUP --query oidcIssuerProfile.issuerUrl`). Entra must be able to reach its keys over the internet",
 			"subject": "it is `system:serviceaccount:NAMESPACE:NAME` of the pod's service account (--namespace, --service-account)",
 		},
 	},
 	"aws": {
-		title: "a token of AWS STS (outbound identity federation)",
+		title: "a token of AWS STS (outbound identity federation)", bare: true,
 		find: map[string]string{
 			"issuer":  "each AWS account has its own: `aws iam enable-outbound-web-identity-federation` once, then `aws iam get-outbound-web-identity-federation-info`",
 			"subject": "it is the ARN of the IAM role that Graphveil runs as, `arn:aws:iam::ACCOUNT:role/NAME`",
@@ -44,7 +46,7 @@ var platforms = map[string]platform{
 		},
 	},
 	"gcp": {
-		title: "an identity token of a Google Cloud service account", issuer: "https://accounts.google.com",
+		title: "an identity token of a Google Cloud service account", bare: true, issuer: "https://accounts.google.com",
 		find: map[string]string{
 			"subject": "it is the *numeric* id of the service account, not its address: `gcloud iam service-accounts describe ADDRESS --format='value(uniqueId)'`",
 		},
@@ -70,6 +72,13 @@ var platforms = map[string]platform{
 }
 
 var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+// plain is what a federated credential can hold and a command can quote: printable ASCII without the backtick, 600 characters at most
+// (learn.microsoft.com/graph/api/resources/federatedidentitycredential).
+var plain = regexp.MustCompile("^[ -_a-~]{1,600}$")
+
+// tenant is an id or a domain name.
+var tenant = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
 
 var anyIssuer = map[string]string{
 	"issuer":  "it is the `iss` claim of the assertion",
@@ -108,9 +117,15 @@ func (t Target) trust(a Application) (Credential, error) {
 		f.Audience = t.Audience
 	}
 	f.Missing = nil
+	if f.Issuer != "" && !strings.HasPrefix(f.Issuer, "https://") {
+		return c, fmt.Errorf("the issuer %q is no https URL\nhint: it is the iss claim of the token, as it is written there", f.Issuer)
+	}
 	for _, field := range []struct{ name, value string }{{"issuer", f.Issuer}, {"subject", f.Subject}, {"audience", f.Audience}} {
-		if field.value == "" {
+		switch {
+		case field.value == "":
 			f.Missing = append(f.Missing, field.name)
+		case !plain.MatchString(field.value):
+			return c, fmt.Errorf("the %s is more than 600 characters, or has some that no token has", field.name)
 		}
 	}
 	c.Federated = &f
