@@ -132,7 +132,8 @@ func decodeConfig(text []byte, c *Config) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s\nhint: deploy/graphveil.yaml documents every key", yaml.FormatError(err, false, true))
+		// Without the lines around it, in which somebody may have written a secret.
+		return fmt.Errorf("%s\nhint: deploy/graphveil.yaml documents every key", yaml.FormatError(err, false, false))
 	}
 	if c.Envoy.Processor != "" {
 		return errors.New("the key envoy.processor is not for this file\nhint: both sides take processor.listen")

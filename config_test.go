@@ -116,6 +116,30 @@ func TestConfigurationErrors(t *testing.T) {
 	}
 }
 
+// Who writes a secret into the configuration, or has one near another mistake, does not
+// find it in an error, and so in a log.
+func TestConfigurationErrorsQuoteNoValues(t *testing.T) {
+	const secret = "SECRETvalue"
+	for _, text := range []string{
+		"tokens:\n  credential:\n    client_secret:\n      value: " + secret + "\n",
+		"tokens:\n  credential:\n    client_secret: " + secret + "\n",
+		"tokens:\n  credential:\n    client_secret:\n      file:\n        content: " + secret + "\n",
+		"pseudonyms:\n  salt: " + secret + "\n",
+		"pseudonyms: " + secret + "\n",
+		"pseudonyms: [" + secret + "]\n",
+		"tokens:\n  client_id: " + secret + "\n  nonsense: 1\n",
+		"tokens:\n  nonsense: 1\n  client_id: " + secret + "\n",
+		"tokens:\n  client_id: \"" + secret + "\n",
+		"tokens:\n  client_id: " + secret + "\n  - x\n",
+		"tokens:\n  client_id: " + secret + ": x\n",
+	} {
+		err := decodeConfig([]byte(text), &Config{})
+		if err == nil || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "[") {
+			t.Errorf("%s: error %v, want one that names a line, without the value", text, err)
+		}
+	}
+}
+
 // Tokens of one cloud must not go to the Graph of another.
 func TestUpstreamIsOfTheCloudOfTheTokens(t *testing.T) {
 	const tokens = "tokens: {tenant: contoso.example, connectors: {x: {}}%s}\n"
