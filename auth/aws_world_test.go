@@ -203,6 +203,13 @@ func (w *awsWorld) handle(address string, handler http.Handler) {
 	w.plain[address] = handler
 }
 
+// replace makes another answer instead of STS and Cognito.
+func (w *awsWorld) replace(handler http.Handler) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = handler
+}
+
 // useKey puts a key into the environment, where the chain looks first.
 func (w *awsWorld) useKey(key platform.AWSKey) {
 	w.t.Setenv("AWS_ACCESS_KEY_ID", key.ID)
