@@ -98,12 +98,12 @@ func (a *application) reject(t *token, claims string, now time.Time) {
 			a.failed.Store(&failure{err: Error{Code: CodeTokenRejected, Detail: string(kind)}, retryAt: now.Add(pause)})
 		}
 	}
-	level := slog.LevelWarn
+	level, hint := slog.LevelWarn, ""
 	if pause > 0 {
-		level = slog.LevelError
+		level, hint = slog.LevelError, Hint(&Error{Code: CodeTokenRejected})
 	}
 	a.logger.Log(context.Background(), level, "graph rejected the token", "client_id", a.clientID, "connectors", a.connectors,
-		"code", CodeTokenRejected, "kind", kind, "token_age", now.Sub(t.acquired).Round(time.Second), "retry_in", pause)
+		"code", CodeTokenRejected, "kind", kind, "token_age", now.Sub(t.acquired).Round(time.Second), "retry_in", pause, "hint", hint)
 	select {
 	case a.wake <- struct{}{}:
 	default: // it is awake
