@@ -167,7 +167,7 @@ func TestTroubleshootingNames(t *testing.T) {
 type codeFence struct{ language, text string }
 
 // anyFence is a block of code, in a list item perhaps.
-var anyFence = regexp.MustCompile("(?ms)^ *(?:- )?```([a-z]*)\n(.*?)^ *```$")
+var anyFence = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```$")
 
 func fenced(text string) []codeFence {
 	var blocks []codeFence
