@@ -67,6 +67,10 @@ func TestIdentifyRefuses(t *testing.T) {
 	if identity, ok := identityIn(jwt(`{"iss":"i","sub":"s","aud":["a"]}`)); !ok || identity != (Identity{"i", "s", "a"}) {
 		t.Errorf("a list of one audience: %+v", identity)
 	}
+	certificate := &Credential{Certificate: &Certificate{File: "certificate.pem"}}
+	if _, err := (Config{}).Identify(t.Context(), certificate, ""); !errors.Is(err, ErrNoAssertion) {
+		t.Errorf("a certificate: %v", err)
+	}
 	if _, err := (Config{}).Identify(t.Context(), nil, ""); err == nil || !strings.Contains(err.Error(), "no credential") {
 		t.Errorf("no credential: %v", err)
 	}

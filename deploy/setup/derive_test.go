@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/graphveil/graphveil/auth"
 	"github.com/graphveil/graphveil/policy"
 )
 
@@ -217,5 +218,54 @@ func TestStepsAreThoseNeeded(t *testing.T) {
 			}
 			ids[s.ID] = true
 		}
+	}
+}
+
+// Each cloud has its own portal and names for the shells, and lacks what it lacks.
+func TestClouds(t *testing.T) {
+	s := load(t, policy.Config{})
+	for _, c := range auth.Clouds() {
+		known, ok := clouds[c.Name]
+		if !ok {
+			t.Errorf("no cloud %s", c.Name)
+			continue
+		}
+		p := derive(t, s, Target{Cloud: c.Name, GraphHost: c.Graph, Authority: c.Authority, Audience: c.Audience})
+		var commands, links []string
+		for _, step := range p.Steps {
+			commands, links = append(commands, step.Commands...), append(links, step.Links...)
+		}
+		all := strings.Join(commands, "\n")
+		for _, want := range []string{"az cloud set --name " + known.azureCLI, "Connect-MicrosoftTeams" + known.teams + "\n", "Connect-ExchangeOnline" + known.exchange + "\n"} {
+			if !strings.Contains(all, want) {
+				t.Errorf("%s: no %q", c.Name, want)
+			}
+		}
+		for _, link := range links {
+			if !strings.HasPrefix(link, known.portal+"/#view/") {
+				t.Errorf("%s: %s", c.Name, link)
+			}
+		}
+		if f := p.application(t, "teams").Credential.Federated; f.Audience != c.Audience {
+			t.Errorf("%s: audience %s", c.Name, f.Audience)
+		}
+		for permission := range known.lacks {
+			used := false
+			for _, a := range p.Applications {
+				if !slices.Contains(names(a.Permissions), permission) {
+					continue
+				}
+				used = true
+				if !strings.Contains(strings.Join(a.Notes, " "), permission+" has no use in this cloud") {
+					t.Errorf("%s: no word on %s", c.Name, permission)
+				}
+			}
+			if _, id := RoleOf(permission); !used && id == "" {
+				t.Errorf("%s: %s is no permission", c.Name, permission)
+			}
+		}
+	}
+	if len(clouds) != len(auth.Clouds()) {
+		t.Errorf("%d clouds", len(clouds))
 	}
 }
