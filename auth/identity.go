@@ -58,6 +58,7 @@ func (c Config) identify(ctx context.Context, credential *Credential, clientID s
 	if err := block.validate(cloud); err != nil {
 		return Identity{}, fmt.Errorf("credential %s: %w", kind, err)
 	}
+	n.logger = slog.New(slog.DiscardHandler) // what there is to tell is told when the credential is used
 	made, err := block.prover(n, clientID)
 	if err != nil {
 		return Identity{}, fmt.Errorf("credential %s: %w", kind, err)

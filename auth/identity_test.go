@@ -90,3 +90,15 @@ func TestExpectedIsWhatIsConfigured(t *testing.T) {
 		}
 	}
 }
+
+// A certificate and a secret have no issuer: there is nothing to compare, and nothing is read.
+func TestIdentifyOfWhatIsNoAssertion(t *testing.T) {
+	for _, credential := range []Credential{
+		{Certificate: &Certificate{File: "/nowhere"}},
+		{ClientSecret: &ClientSecret{File: "/nowhere", AcknowledgeRisk: secretRisk}},
+	} {
+		if identity, err := (Config{}).Identify(t.Context(), &credential, mailApp); !errors.Is(err, ErrNoAssertion) || identity != (Identity{}) {
+			t.Errorf("%s: %+v, %v", credential.Kind(), identity, err)
+		}
+	}
+}
