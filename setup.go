@@ -81,18 +81,18 @@ type setupFlags struct {
 func (o *setupFlags) register(c *cobra.Command) {
 	o.offline.register(c)
 	f := c.Flags()
-	f.StringVar(&o.platform, "platform", "", "where the credential comes from: `"+strings.Join(setup.Platforms(), "|")+"`")
+	f.StringVar(&o.platform, "platform", "", "the `kind` of credential:\n"+strings.Join(setup.Platforms(), ", "))
 	f.StringVar(&o.issuer, "issuer", "", "the federated credential's issuer `URL`")
 	f.StringVar(&o.subject, "subject", "", "the federated credential's `subject`")
 	f.StringVar(&o.audience, "audience", "", "the federated credential's `audience` (default: the cloud's)")
 	f.StringVar(&o.namespace, "namespace", "", "the Kubernetes `namespace` that Graphveil runs in, instead of --subject")
 	f.StringVar(&o.account, "service-account", "", "the Kubernetes service `account` that Graphveil runs as, instead of --subject")
 	f.StringVar(&o.tenant, "tenant", "", "the directory (tenant) `id` or a domain name of it")
-	f.StringVar(&o.cloud, "cloud", "", "global, us_government, us_dod or china (default: the configuration's, or global)")
+	f.StringVar(&o.cloud, "cloud", "", "`name` of the cloud: global, us_government, us_dod or china (default: the configuration's, or global)")
 	f.BoolVar(&o.shared, "shared", false, "one application for all connectors, instead of one for each")
 	f.BoolVar(&o.fromCredential, "from-credential", false, "fetch one token with the configured credential, here and now, and take issuer, subject and\naudience from it; nothing else of it is shown")
-	f.StringVar(&o.format, "format", "checklist", "`checklist|markdown|json`")
-	f.StringVar(&o.person, "for", "", "write what concerns one person: `"+strings.Join(setup.People, "|")+"`")
+	f.StringVar(&o.format, "format", "checklist", "`form` of the output: checklist, markdown or json")
+	f.StringVar(&o.person, "for", "", "write what concerns one `person`: "+strings.Join(setup.People, ", "))
 }
 
 // plan derives the plan. Its errors are about the command line or the configuration.

@@ -73,8 +73,8 @@ type checkFlags struct {
 
 func (o *checkFlags) register(c *cobra.Command) {
 	o.offline.register(c)
-	c.Flags().StringToStringVar(&o.params, "param", nil, "a `name=value` for a parameter of paths; repeatable")
-	c.Flags().StringVar(&o.format, "format", "table", "`table|json`")
+	c.Flags().StringToStringVar(&o.params, "param", nil, "`name=value` of a parameter of paths; repeatable")
+	c.Flags().StringVar(&o.format, "format", "table", "`form` of the output: table or json")
 	c.Flags().BoolVar(&o.strict, "strict", false, "fail if more is granted than is needed")
 }
 

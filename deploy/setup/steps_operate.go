@@ -32,7 +32,7 @@ func configure(p *Plan) Step {
 func check() Step {
 	return Step{
 		ID: "check", For: Operate, Title: "Check it", Who: operator, Shell: "sh",
-		What: "Run this where Graphveil runs, with its configuration. It signs in as each application, compares what is granted with what is needed, and asks each endpoint for one record, of which it keeps and prints nothing.",
+		What: "Run this where Graphveil runs, with its configuration. It signs in as each application, compares what is granted with what is needed, and asks each endpoint for one record, of which it keeps an id at most and prints nothing.",
 		Commands: []string{
 			"graphveil setup check --config graphveil.yaml",
 		},

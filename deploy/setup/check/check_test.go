@@ -295,7 +295,7 @@ func TestThrottled(t *testing.T) {
 // What Graph answers when it fails, when it is somebody else, and when it is not there.
 func TestGraphDown(t *testing.T) {
 	w := newWorld(t, []string{"entra_id"}, nil)
-	users := func() *Endpoint { return w.run().connector(t, "entra_id").endpoint(t, "users") }
+	groups := func() *Endpoint { return w.run().connector(t, "entra_id").endpoint(t, "groups") } // the first that is asked
 	for _, test := range []struct {
 		fault  graph.Fault
 		status Status
@@ -308,13 +308,13 @@ func TestGraphDown(t *testing.T) {
 	} {
 		w.tenant.Graph.ClearFaults()
 		w.tenant.Graph.Inject(test.fault)
-		if e := users(); e.Status != test.status || e.Code != test.code {
+		if e := groups(); e.Status != test.status || e.Code != test.code {
 			t.Errorf("%d: %+v", test.fault.Status, e)
 		}
 	}
 	w.tenant.Graph.ClearFaults()
 	w.in.Graph.CAFile = ""
-	if e := users(); e.Status != Unavailable || e.Code != "tls" {
+	if e := groups(); e.Status != Unavailable || e.Code != "tls" {
 		t.Errorf("another authority: %+v", e)
 	}
 	w.in.Graph.CAFile = w.in.Tokens.CAFile
@@ -327,8 +327,18 @@ func TestGraphDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := w.run()
-	if e := r.connector(t, "entra_id").endpoint(t, "users"); r.Outcome != Failed || e.Status != Unavailable || e.Code != "connection" || e.HTTP != 0 {
+	if e := r.connector(t, "entra_id").endpoint(t, "groups"); r.Outcome != Failed || e.Status != Unavailable || e.Code != "connection" || e.HTTP != 0 {
 		t.Errorf("nobody listens: outcome %s, %+v", r.Outcome, e)
+	}
+	// Nobody waits for one after the other.
+	silent := 0
+	for _, e := range r.connector(t, "entra_id").Endpoints {
+		if e.Status == Unavailable {
+			silent++
+		}
+	}
+	if silent != maxSilent {
+		t.Errorf("%d endpoints were waited for", silent)
 	}
 }
 

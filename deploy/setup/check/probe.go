@@ -69,6 +69,7 @@ type prober struct {
 	now    time.Time
 	all    []*Endpoint
 	open   []*Endpoint // of all, those still to be asked
+	silent int         // how many in a row got no answer
 }
 
 // collect gathers the endpoints. One that another connector answers for is asked there.
@@ -97,6 +98,9 @@ func (p *prober) collect(s *policy.Snapshot, connectors []*Connector) error {
 	return p.unknownParams(s)
 }
 
+// maxSilent is after how many probes without any answer no further one is sent: each waits for its time limit.
+const maxSilent = 2
+
 // run asks all that it can, and says of the others what they lack.
 func (p *prober) run(ctx context.Context) {
 	slices.SortStableFunc(p.open, func(a, b *Endpoint) int {
@@ -108,6 +112,10 @@ func (p *prober) run(ctx context.Context) {
 		for _, e := range p.open {
 			if len(p.lacks(e)) > 0 {
 				later = append(later, e)
+				continue
+			}
+			if p.silent == maxSilent {
+				e.Hint = "Graph did not answer those before"
 				continue
 			}
 			p.ask(ctx, e)
@@ -152,6 +160,7 @@ func (p *prober) ask(ctx context.Context, e *Endpoint) {
 	}
 	request.Header.Set("Authorization", "Bearer "+e.connector.bearer)
 	response, err := p.client.Do(request)
+	p.silent++
 	if err != nil {
 		e.Status, e.Code, e.Hint = Unavailable, networkWord(err), "Graph cannot be reached from here; envoy.upstream says how it is"
 		return
@@ -159,6 +168,7 @@ func (p *prober) ask(ctx context.Context, e *Endpoint) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	e.HTTP = response.StatusCode
+	p.silent = 0
 	if err != nil {
 		e.Status, e.Code = Unavailable, networkWord(err)
 		return
