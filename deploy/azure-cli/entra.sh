@@ -142,11 +142,15 @@ exec 3>&1 # where a dry run prints commands
 # Entra yet, so there it tries again.
 fresh=false
 change() {
+	local word try
 	if $dry_run; then
-		{ printf 'az'; printf ' %q' "$@"; printf '\n'; } >&3
+		for word in az "$@"; do
+			[[ $word =~ ^[A-Za-z0-9_./:=@-]+$ ]] || word=${word@Q}
+			printf '%s ' "$word" >&3
+		done
+		printf '\n' >&3
 		return 0
 	fi
-	local try
 	for try in 1 2 3 4 5; do
 		if az "$@"; then return 0; fi
 		if ! $fresh || [[ $try == 5 ]]; then return 1; fi
@@ -219,7 +223,7 @@ for ((at = 0; at < ${#facts[@]}; at += 5)); do
 		change ad app federated-credential create --id "$object" --parameters "$trusts" --output none
 	elif [[ ${now[0]} == update ]]; then
 		say "$key: trusts ${now[2]} from now on"
-		change ad app federated-credential update --id "$object" --federated-credential-id "${now[1]}" --parameters "$trusts" --output none
+		change ad app federated-credential update --id "$object" --federated-credential-id "${now[1]}" --parameters "$(jq -c 'del(.name)' <<<"$trusts")" --output none
 	fi
 
 	seen=" ${now[4]} "

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"os"
 	"sync"
 
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -454,11 +456,20 @@ func TestAWSGivesTokensForEntraOnly(t *testing.T) {
 	for _, c := range statement.blocks["condition"] {
 		conditions[c.attributes["test"].AsString()+" "+c.attributes["variable"].AsString()] = texts(c.attributes["values"])
 	}
+	source, err := os.ReadFile("../../auth/aws.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seconds := regexp.MustCompile(`(?m)^\tawsAssertionSeconds = (\d+)$`).FindSubmatch(source)
+	algorithm := regexp.MustCompile(`(?m)^\tawsAlgorithm = "(\w+)"$`).FindSubmatch(source)
+	if seconds == nil || algorithm == nil {
+		t.Fatal("auth/aws.go does not say how long and how it wants its token signed")
+	}
 	want := map[string][]string{
 		"ForAllValues:StringEquals sts:IdentityTokenAudience": {"api://AzureADTokenExchange"},
 		"Null sts:IdentityTokenAudience":                      {"false"},
-		"StringEquals sts:SigningAlgorithm":                   {"RS256"},
-		"NumericLessThanEquals sts:DurationSeconds":           {"120"},
+		"StringEquals sts:SigningAlgorithm":                   {string(algorithm[1])},
+		"NumericLessThanEquals sts:DurationSeconds":           {string(seconds[1])},
 	}
 	if !maps.EqualFunc(conditions, want, slices.Equal) {
 		t.Errorf("%v, want %v", conditions, want)

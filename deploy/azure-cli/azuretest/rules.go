@@ -98,12 +98,14 @@ func updateFederated(t *Tenant, a map[string]string) (any, error) {
 		return nil, fmt.Errorf("Resource '%s' %w.", name, errNotFound)
 	}
 	f := app.Federated[i]
+	f.Name = ""
 	if err := decode(a["--parameters"], &f); err != nil {
 		return nil, err
 	}
-	if f.Name != name {
+	if f.Name != "" { // it cannot be changed; whether the same name is taken is not documented
 		return nil, errors.New("Property 'name' is read-only and cannot be set.")
 	}
+	f.Name = name
 	if err := app.takes(f, name); err != nil {
 		return nil, err
 	}
