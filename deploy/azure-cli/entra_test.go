@@ -244,12 +244,16 @@ func TestFromNothingAndAgain(t *testing.T) {
 				target.Known = map[string]setup.Known{"onedrive": {Credential: setup.Credential{Kind: "certificate"}}}
 			}
 		})
-		r := newRig(t, nil)
+		other := &azuretest.Application{ID: azuretest.NewID(), AppID: azuretest.NewID(), DisplayName: p.Applications[0].DisplayName + " (test)"}
+		r := newRig(t, func(state *azuretest.Tenant) { state.Applications = append(state.Applications, other) })
 		out := r.run(p, "--owner", otherID)
 		state := r.tenant()
 		holds(t, p, state)
-		if len(state.Applications) != len(p.Applications) || !slices.Contains(state.Applications[0].Owners, azuretest.Object{ID: otherID}) {
-			t.Errorf("%d applications, owned by %v", len(state.Applications), state.Applications[0].Owners)
+		if len(state.Applications) != 1+len(p.Applications) || !slices.Contains(state.Applications[1].Owners, azuretest.Object{ID: otherID}) {
+			t.Errorf("%d applications, owned by %v", len(state.Applications), state.Applications[1].Owners)
+		}
+		if len(state.Applications[0].Required)+len(state.Applications[0].Owners) > 0 {
+			t.Errorf("another application, whose name begins so, was changed")
 		}
 		for _, c := range state.Changes {
 			if strings.Contains(c, "permission") || strings.Contains(c, "credential reset") {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -189,23 +190,42 @@ func (p *plan) dataValue(kind, name string) cty.Value {
 		p.t.Fatalf("%s reads data.%s.%s, of which the test says nothing", p.dir, kind, name)
 	}
 	b := p.one(p.t, "data", kind, name)
-	if b.Body.Attributes["for_each"] == nil {
-		return v
-	}
 	each := map[string]cty.Value{}
 	for key := range p.each(b) {
 		each[key] = v
 	}
-	return cty.ObjectVal(each)
+	return together(b, each)
 }
 
-// each are the values of for_each by key; without it there is one, of no key.
+// together is what an expression sees of the instances of a block: an object where there is for_each, a tuple where there is count.
+func together(b *hclsyntax.Block, instances map[string]cty.Value) cty.Value {
+	switch {
+	case b.Body.Attributes["for_each"] != nil:
+		return cty.ObjectVal(instances)
+	case b.Body.Attributes["count"] != nil:
+		all := make([]cty.Value, len(instances))
+		for i := range all {
+			all[i] = instances[strconv.Itoa(i)]
+		}
+		return cty.TupleVal(all)
+	}
+	return instances[""]
+}
+
+// each are the values of for_each by key, or those of count; without either there is one, of no key.
 func (p *plan) each(b *hclsyntax.Block) map[string]cty.Value {
+	values := map[string]cty.Value{}
+	if a := b.Body.Attributes["count"]; a != nil {
+		n, _ := p.value(a.Expr, nil).AsBigFloat().Int64()
+		for i := range n {
+			values[strconv.Itoa(int(i))] = cty.NilVal
+		}
+		return values
+	}
 	a := b.Body.Attributes["for_each"]
 	if a == nil {
 		return map[string]cty.Value{"": cty.NilVal}
 	}
-	values := map[string]cty.Value{}
 	for key, value := range p.value(a.Expr, nil).Elements() {
 		values[key.AsString()] = value
 	}
@@ -243,17 +263,14 @@ func (p *plan) resourceValue(kind, name string) cty.Value {
 	for key, i := range p.made(kind, name) {
 		values[key] = cty.ObjectVal(i.attributes)
 	}
-	if b.Body.Attributes["for_each"] == nil {
-		return values[""]
-	}
-	return cty.ObjectVal(values)
+	return together(b, values)
 }
 
 // body evaluates attributes and nested blocks.
 func (p *plan) body(body *hclsyntax.Body, extra map[string]cty.Value) instance {
 	i := instance{attributes: map[string]cty.Value{}, blocks: map[string][]instance{}}
 	for name, a := range body.Attributes {
-		if name != "for_each" {
+		if name != "for_each" && name != "count" {
 			i.attributes[name] = p.value(a.Expr, extra)
 		}
 	}

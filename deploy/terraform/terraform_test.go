@@ -246,31 +246,71 @@ func TestFederatedCredentialsAreThoseOfTheFile(t *testing.T) {
 	}
 }
 
-// TestIdentityMadeElsewhere: on AWS and Google Cloud, Terraform makes what the setup file cannot know.
+// TestIdentityMadeElsewhere: on AWS and Google Cloud, Terraform makes what the setup file cannot know, and the applications trust that.
 func TestIdentityMadeElsewhere(t *testing.T) {
+	const issuer, role, number = "https://a1b2.tokens.sts.global.api.aws", "arn:aws:iam::123456789012:role/graphveil", "112233445566778899001"
+	computed := func(attributes map[string]string) func(string) map[string]cty.Value {
+		return func(string) map[string]cty.Value {
+			values := map[string]cty.Value{}
+			for name, v := range attributes {
+				values[name] = cty.StringVal(v)
+			}
+			return values
+		}
+	}
+	for name, c := range map[string]struct {
+		kind, example   string
+		vars            map[string]cty.Value
+		issuer, subject string
+	}{
+		"aws":                {"aws", "examples/aws", map[string]cty.Value{"region": cty.StringVal("eu-west-1")}, issuer, role},
+		"aws, existing role": {"aws", "examples/aws", map[string]cty.Value{"region": cty.StringVal("eu-west-1"), "existing_role": cty.True, "role_name": cty.StringVal("task")}, issuer, role + "-there"},
+		"gcp":                {"gcp", "examples/gcp", map[string]cty.Value{"project": cty.StringVal("p")}, "https://accounts.google.com", number},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := kubernetes
+			target.Default = setup.Credential{Kind: c.kind}
+			_, s := derive(t, policy.Config{}, target)
+			c.vars["setup"] = writeJSON(t, s)
+			root := newPlan(t, readModule(t, c.example), c.vars)
+			root.data = map[string]cty.Value{
+				"aws_iam_role.existing":         cty.ObjectVal(map[string]cty.Value{"arn": cty.StringVal(role + "-there")}),
+				"aws_iam_policy_document.trust": cty.ObjectVal(map[string]cty.Value{"json": cty.StringVal("{}")}),
+			}
+			root.computed = map[string]func(string) map[string]cty.Value{
+				"aws_iam_outbound_web_identity_federation": computed(map[string]string{"issuer_identifier": issuer}),
+				"aws_iam_role":           computed(map[string]string{"arn": role}),
+				"google_service_account": computed(map[string]string{"unique_id": number, "email": "graphveil@p.iam.gserviceaccount.com", "name": "projects/p/serviceAccounts/graphveil"}),
+			}
+			p := entra(t, s, map[string]cty.Value{"federated_identity": root.local("federated_identity")})
+			if refused := p.refused(); len(refused) > 0 {
+				t.Fatal(refused)
+			}
+			made := p.made("azuread_application_federated_identity_credential", "this")
+			for key, i := range made {
+				if i.attributes["issuer"].AsString() != c.issuer || i.attributes["subject"].AsString() != c.subject {
+					t.Errorf("%s trusts %v", key, i.attributes)
+				}
+			}
+			if len(made) != len(s.Applications) {
+				t.Errorf("%d federated credentials", len(made))
+			}
+		})
+	}
+
+	identity := func(issuer string) map[string]cty.Value {
+		return map[string]cty.Value{"federated_identity": cty.ObjectVal(map[string]cty.Value{"issuer": cty.StringVal(issuer), "subject": cty.StringVal(role)})}
+	}
 	target := kubernetes
 	target.Default = setup.Credential{Kind: "aws"}
 	_, s := derive(t, policy.Config{}, target)
-	identity := func(issuer, subject string) map[string]cty.Value {
-		return map[string]cty.Value{"federated_identity": cty.ObjectVal(map[string]cty.Value{"issuer": cty.StringVal(issuer), "subject": cty.StringVal(subject)})}
-	}
-	const issuer, role = "https://a1b2.tokens.sts.global.api.aws", "arn:aws:iam::123456789012:role/graphveil"
-	p := entra(t, s, identity(issuer, role))
-	if refused := p.refused(); len(refused) > 0 {
-		t.Fatal(refused)
-	}
-	for key, i := range p.made("azuread_application_federated_identity_credential", "this") {
-		if i.attributes["issuer"].AsString() != issuer || i.attributes["subject"].AsString() != role {
-			t.Errorf("%s trusts %v", key, i.attributes)
-		}
-	}
 	refuses(t, entra(t, s, nil), "Neither the setup file nor federated_identity says")
-	refuses(t, entra(t, s, identity(issuer+"/", role)), "without a slash at its end")
+	refuses(t, entra(t, s, identity(issuer+"/")), "without a slash at its end")
 	_, known := derive(t, policy.Config{}, kubernetes)
-	refuses(t, entra(t, known, identity(issuer, role)), "say different things")
+	refuses(t, entra(t, known, identity(issuer)), "say different things")
 }
 
-// refuses wants a message, and wants it for what was changed alone.
+// refuses wants a message.
 func refuses(t *testing.T, p *plan, want string) {
 	t.Helper()
 	refused := p.refused()

@@ -1,7 +1,6 @@
 package azuretest
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -25,7 +24,7 @@ var commands = map[string]command{
 	}},
 	"ad signed-in-user show": {run: func(t *Tenant, _ map[string]string) (any, error) {
 		if t.User == "" {
-			return nil, errors.New("/me request is only valid with delegated authentication flow.")
+			return nil, refusal("/me request is only valid with delegated authentication flow.")
 		}
 		return Object{t.User}, nil
 	}},
@@ -66,7 +65,7 @@ var commands = map[string]command{
 	}},
 	"ad sp show": {takes: "--id!", run: func(t *Tenant, a map[string]string) (any, error) {
 		if a["--id"] != GraphAppID {
-			return nil, fmt.Errorf("Service principal '%s' doesn't exist", a["--id"])
+			return nil, refusal(fmt.Sprintf("Service principal '%s' doesn't exist", a["--id"]))
 		}
 		roles := []map[string]any{}
 		for name, id := range t.Roles {
@@ -77,7 +76,7 @@ var commands = map[string]command{
 	"ad sp list": {takes: "--all --display-name --filter --show-mine --spn", run: func(t *Tenant, a map[string]string) (any, error) {
 		match := regexp.MustCompile(`^appId eq '([^']+)'$`).FindStringSubmatch(a["--filter"])
 		if match == nil {
-			return nil, errors.New("Invalid filter clause")
+			return nil, refusal("Invalid filter clause")
 		}
 		found := []Principal{}
 		for _, p := range t.Principals {
@@ -93,10 +92,10 @@ var commands = map[string]command{
 			return nil, err
 		}
 		if t.MayNotMakePrincipals {
-			return nil, errors.New("Insufficient privileges to complete the operation.")
+			return nil, refusal("Insufficient privileges to complete the operation.")
 		}
 		if slices.ContainsFunc(t.Principals, func(p Principal) bool { return p.AppID == app.AppID }) {
-			return nil, fmt.Errorf("The service principal cannot be created, updated, or restored because the service principal name %s is already in use.", app.AppID)
+			return nil, refusal(fmt.Sprintf("The service principal cannot be created, updated, or restored because the service principal name %s is already in use.", app.AppID))
 		}
 		t.Principals = append(t.Principals, Principal{NewID(), app.AppID})
 		return t.Principals[len(t.Principals)-1], nil

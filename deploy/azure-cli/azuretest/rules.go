@@ -2,13 +2,22 @@ package azuretest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-var errNotFound = errors.New("does not exist or one of its queried reference-property objects are not present")
+// refusal is an error in the words of the CLI or of Entra; missing names what Entra does not have.
+type (
+	refusal string
+	missing string
+)
+
+func (r refusal) Error() string { return string(r) }
+
+func (m missing) Error() string {
+	return fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", string(m))
+}
 
 // application finds one by its client id or its object id.
 func (t *Tenant) application(id string) (*Application, error) {
@@ -21,7 +30,7 @@ func (t *Tenant) application(id string) (*Application, error) {
 			return app, nil
 		}
 	}
-	return nil, fmt.Errorf("Resource '%s' %w.", id, errNotFound)
+	return nil, missing(id)
 }
 
 // createApplication changes the one of that name, if there is one: so does the CLI.
@@ -48,7 +57,7 @@ func updateApplication(t *Tenant, a map[string]string) (any, error) {
 	}
 	if v := a["--sign-in-audience"]; v != "" {
 		if !slices.Contains([]string{"AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"}, v) {
-			return nil, fmt.Errorf("argument --sign-in-audience: invalid choice: '%s'", v)
+			return nil, refusal(fmt.Sprintf("argument --sign-in-audience: invalid choice: '%s'", v))
 		}
 		app.SignInAudience = v
 	}
@@ -61,7 +70,7 @@ func updateApplication(t *Tenant, a map[string]string) (any, error) {
 			seen := map[string]bool{}
 			for _, a := range r.Access {
 				if !guid.MatchString(a.ID) || !slices.Contains([]string{"Role", "Scope"}, a.Type) || seen[a.ID] {
-					return nil, fmt.Errorf("Invalid value specified for property 'resourceAccess' of resource 'RequiredResourceAccess'.")
+					return nil, refusal("Invalid value specified for property 'resourceAccess' of resource 'RequiredResourceAccess'.")
 				}
 				seen[a.ID] = true
 			}
@@ -95,7 +104,7 @@ func updateFederated(t *Tenant, a map[string]string) (any, error) {
 	name := a["--federated-credential-id"]
 	i := slices.IndexFunc(app.Federated, func(f Federated) bool { return f.Name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("Resource '%s' %w.", name, errNotFound)
+		return nil, missing(name)
 	}
 	f := app.Federated[i]
 	f.Name = ""
@@ -103,7 +112,7 @@ func updateFederated(t *Tenant, a map[string]string) (any, error) {
 		return nil, err
 	}
 	if f.Name != "" { // it cannot be changed; whether the same name is taken is not documented
-		return nil, errors.New("Property 'name' is read-only and cannot be set.")
+		return nil, refusal("Property 'name' is read-only and cannot be set.")
 	}
 	f.Name = name
 	if err := app.takes(f, name); err != nil {
@@ -116,17 +125,17 @@ func updateFederated(t *Tenant, a map[string]string) (any, error) {
 // takes are Entra's rules for the federated credentials of an application.
 func (app *Application) takes(f Federated, itself string) error {
 	if f.Name == "" || f.Issuer == "" || f.Subject == "" || len(f.Audiences) != 1 || f.Audiences[0] == "" {
-		return errors.New("Property is required.")
+		return refusal("Property is required.")
 	}
 	if itself == "" && len(app.Federated) == 20 {
-		return errors.New("The maximum number of federated identity credentials has been reached.")
+		return refusal("The maximum number of federated identity credentials has been reached.")
 	}
 	for _, other := range app.Federated {
 		if other.Name == itself {
 			continue
 		}
 		if other.Name == f.Name || other.Issuer == f.Issuer && other.Subject == f.Subject {
-			return errors.New("FederatedIdentityCredential with the same name, or the same issuer and subject, already exists.")
+			return refusal("FederatedIdentityCredential with the same name, or the same issuer and subject, already exists.")
 		}
 	}
 	return nil
@@ -136,7 +145,7 @@ func decode(text string, into any) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return errors.New("Failed to parse string as JSON, or Graph does not know a property of it")
+		return refusal("Failed to parse string as JSON, or Graph does not know a property of it")
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func Run(args []string) int {
 	}
 	if err != nil {
 		status := 1
-		if errors.Is(err, errNotFound) {
+		if errors.As(err, new(missing)) {
 			status = 3
 		}
 		return fail(status, "%v", err)

@@ -30,15 +30,9 @@ variable "role_name" {
 }
 
 variable "existing_role" {
-  description = "The role is there already (a task role, an instance's role): only the permission is added to it."
+  description = "The role is there already: only the permission is added to it. What is made here is for tasks of ECS; everywhere else (EC2, EKS, Lambda) bring the role that the workload has."
   type        = bool
   default     = false
-}
-
-variable "trusted_service" {
-  description = "The service whose workloads may be the role that is made here."
-  type        = string
-  default     = "ecs-tasks.amazonaws.com"
 }
 
 provider "aws" {
@@ -61,7 +55,7 @@ data "aws_iam_policy_document" "trust" {
 
     principals {
       type        = "Service"
-      identifiers = [var.trusted_service]
+      identifiers = ["ecs-tasks.amazonaws.com"]
     }
 
     condition {
