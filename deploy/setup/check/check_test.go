@@ -305,6 +305,7 @@ func TestGraphDown(t *testing.T) {
 		{graph.Fault{Times: -1, Status: http.StatusUnauthorized}, TokenRejected, "InvalidAuthenticationToken"},
 		{graph.Fault{Times: -1, Status: http.StatusFound, Header: http.Header{"Location": {"https://elsewhere.example/"}}}, BadRequest, ""},
 		{graph.Fault{Times: -1, Status: http.StatusForbidden, Body: graph.Text(`{"error":{"code":"CANARY <b>","message":"CANARY"}}`)}, Refused, ""},
+		{graph.Fault{Times: -1, Status: http.StatusForbidden, Body: graph.Text(`{"error":{"code":"Authorization_IdentityNotFound","message":"CANARY"}}`)}, PermissionMissing, "Authorization_IdentityNotFound"},
 	} {
 		w.tenant.Graph.ClearFaults()
 		w.tenant.Graph.Inject(test.fault)

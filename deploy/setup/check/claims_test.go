@@ -71,6 +71,50 @@ func TestListsThatGiveParameters(t *testing.T) {
 	}
 }
 
+// A list just before the parameter is preferred to one that only ends in the same word.
+func TestNearestListIsTaken(t *testing.T) {
+	near, far := &Endpoint{Path: "/v1/things"}, &Endpoint{Path: "/v1/places/{place}/things"}
+	wanting := &Endpoint{Path: "/v1/things/{thing}"}
+	p := prober{params: map[string]string{}, all: []*Endpoint{near, far, wanting}, open: []*Endpoint{wanting}}
+	if got := p.namesFor(far); len(got) != 0 {
+		t.Errorf("the far list gives %v", got)
+	}
+	if got := p.namesFor(near); !slices.Equal(got, []string{"thing"}) {
+		t.Errorf("the near list gives %v", got)
+	}
+	near.Status = PermissionMissing
+	if got := p.namesFor(far); !slices.Equal(got, []string{"thing"}) {
+		t.Errorf("without the near list the far one gives %v", got)
+	}
+	p.params["thing"] = "1"
+	if got := p.namesFor(far); len(got) != 0 {
+		t.Errorf("given %v again", got)
+	}
+}
+
+func TestOutcomeIsTheWorst(t *testing.T) {
+	good := Token{OK: true, Tenant: "matches", Application: "unknown"}
+	for _, test := range []struct {
+		c    Connector
+		want Outcome
+	}{
+		{Connector{Token: good}, OK},
+		{Connector{Token: good, Endpoints: []*Endpoint{{Status: NotFound}, {Status: NotProbed}, {Status: Works}}}, OK},
+		{Connector{Token: good, Roles: Roles{Excess: []string{"X"}}}, Excess},
+		{Connector{Token: good, Roles: Roles{Excess: []string{"X"}, Missing: []string{"Y"}}}, Missing},
+		{Connector{Token: good, Endpoints: []*Endpoint{{Status: PolicyMissing}}}, Missing},
+		{Connector{Token: good, Endpoints: []*Endpoint{{Status: Refused}, {Status: TokenRejected}}}, Failed},
+		{Connector{Token: Token{}}, Failed},
+		{Connector{Token: Token{OK: true, Tenant: "differs"}}, Failed},
+		{Connector{Token: Token{OK: true, Application: "differs"}}, Failed},
+	} {
+		r := Report{Connectors: []*Connector{{Token: good}, &test.c}}
+		if got := r.sumUp(); got != test.want {
+			t.Errorf("%+v: %s, want %s", test.c, got, test.want)
+		}
+	}
+}
+
 func serveTLS(t *testing.T, h http.Handler, pair tls.Certificate) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
