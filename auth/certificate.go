@@ -22,8 +22,8 @@ import (
 // whoever can read its file is the application: a federated credential is better where the platform has one.
 //
 // The files are read for each token request, so a new certificate is in use from the next one on. Register it on the application first.
-// While what the files hold cannot be used (half written, of two different pairs, not valid yet) the certificate read before stays in
-// use for as long as it is valid.
+// While what the files hold cannot be used (half written, of two different pairs, not valid yet), or Entra does not take it, the certificate
+// before stays in use for as long as it is valid; each token request tries the new one first.
 type Certificate struct {
 	// File holds the certificate and its key, as PEM (PKCS#1 or PKCS#8, not encrypted; further certificates are passed over) or as PKCS#12.
 	// Entra takes RSA keys alone. Required.
@@ -63,7 +63,9 @@ type certificateProver struct {
 	sum     [sha256.Size]byte // of the files that current was read from
 	current *keyPair          // nil until the first that could be read
 	given   *keyPair          // the one that MSAL has
-	noticed time.Time         // when its end was last warned of
+	taken   *keyPair          // the last that Entra gave a token for
+	refused bool              // Entra refused current a moment ago: it is the turn of taken, if there is another
+	noticed time.Time         // when the end of one was last warned of
 	ends    atomic.Pointer[time.Time]
 }
 
@@ -76,16 +78,23 @@ func (p *certificateProver) credential(context.Context) (confidential.Credential
 		}
 		p.logger.Warn("certificate files cannot be used, so the certificate read before stays in use", "detail", failed.detail, "days_left", p.current.daysLeft(now))
 	}
-	if !p.current.lives(now) {
+	pair := p.current
+	if p.refused && p.taken.lives(now) {
+		pair = p.taken
+		p.logger.Warn("certificate was refused by Entra, so the one that it took before is tried: register the new one on the application", "days_left", pair.daysLeft(now))
+	}
+	p.refused = false
+	p.ends.Store(&pair.certificate.NotAfter)
+	if !pair.lives(now) {
 		return confidential.Credential{}, false, &credentialError{detail: "certificate_expired"}
 	}
-	if p.current.certificate.NotAfter.Sub(now) <= expiryNotice && now.Sub(p.noticed) >= 24*time.Hour {
+	if pair.certificate.NotAfter.Sub(now) <= expiryNotice && now.Sub(p.noticed) >= 24*time.Hour {
 		p.noticed = now
-		p.logger.Warn("certificate expires soon: make another, register it on the application in Entra, then replace the files", "days_left", p.current.daysLeft(now))
+		p.logger.Warn("certificate expires soon: make another, register it on the application in Entra, then replace the files", "days_left", pair.daysLeft(now))
 	}
-	changed := p.current != p.given
-	p.given = p.current
-	credential, err := p.current.credential()
+	changed := pair != p.given
+	p.given = pair
+	credential, err := pair.credential()
 	return credential, changed, err
 }
 
@@ -123,7 +132,6 @@ func (p *certificateProver) read(now time.Time) error {
 		}
 	}
 	p.sum, p.current, p.noticed = sum, pair, time.Time{}
-	p.ends.Store(&pair.certificate.NotAfter)
 	thumbprint := sha1.Sum(pair.certificate.Raw)
 	p.logger.Info("certificate read", "thumbprint", strings.ToUpper(hex.EncodeToString(thumbprint[:])), "not_before", pair.certificate.NotBefore,
 		"not_after", pair.certificate.NotAfter, "days_left", pair.daysLeft(now))
@@ -141,20 +149,24 @@ func (p *certificateProver) expiry() time.Time {
 	return time.Time{}
 }
 
-// explain narrows a refusal of Entra down to the dates of the certificate where those are the cause. A certificate that was made a moment
-// ago on a machine whose clock is ahead of Entra's is refused until Entra's clock has reached its start, with the same words as one that
-// has expired; which of the two it is follows from the nearer end.
-func (p *certificateProver) explain(failed *Error, err error) {
-	if failed.Code != CodeRejected || p.current == nil {
+// answered notes what Entra said to the request with the pair that was given: failed is nil if it gave a token. A refusal for the sake of the
+// certificate is remembered, and narrowed down to its dates where those are the cause. A certificate that was made a moment ago on a machine
+// whose clock is ahead of Entra's is refused until Entra's clock has reached its start, with the same words as one that has expired; which
+// of the two it is follows from the nearer end.
+func (p *certificateProver) answered(failed *Error, err error) {
+	if failed == nil {
+		p.taken = p.given
 		return
 	}
-	certificate, entra := p.current.certificate, entraTime(err)
-	switch {
-	case failed.AADSTS == 1000502 || failed.AADSTS == 7000274: // nothing but the dates
-	case failed.AADSTS == 700027 && strings.Contains(err.Error(), "The key used is expired"):
-	default:
+	dates := failed.AADSTS == 1000502 || failed.AADSTS == 7000274
+	if failed.Code != CodeRejected || !dates && failed.AADSTS != 700027 {
 		return
 	}
+	p.refused = p.given == p.current && p.current != p.taken
+	if !dates && !strings.Contains(err.Error(), "The key used is expired") {
+		return
+	}
+	certificate, entra := p.given.certificate, entraTime(err)
 	failed.Detail = "certificate_expired_for_entra"
 	if entra.Sub(certificate.NotBefore) < certificate.NotAfter.Sub(entra) {
 		failed.Detail = "certificate_not_yet_valid_for_entra"

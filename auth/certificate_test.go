@@ -488,6 +488,49 @@ func TestFreshCertificateIsRetriedUntilEntraTakesIt(t *testing.T) {
 	})
 }
 
+// The new certificate is in place hours before somebody registers it. The one before goes on serving, the new one is tried first each time,
+// and is in use as soon as Entra takes it. The old one ends after five hours.
+func TestCertificateBeforeServesUntilEntraTakesTheNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh := lasting(5*time.Hour), lasting(48*time.Hour)
+		w := certificateWorld(t, newWorld, nil, old)
+		w.keySecrets(fresh)
+		w.put("tls.crt", old.certificatePEM()+old.pkcs8())
+		m := w.manager()
+		stop := w.run(m)
+		defer stop()
+		w.wantToken(m, "entra_id", directoryApp)
+		w.put("tls.crt", fresh.certificatePEM()+fresh.pkcs8())
+		wantEnd := func(want madePair) {
+			t.Helper()
+			if end := m.Status()[0].CertificateExpiry; !end.Equal(want.certificate.NotAfter) {
+				t.Errorf("certificate expiry %v, want %v", end, want.certificate.NotAfter)
+			}
+		}
+		for range 3 {
+			time.Sleep(time.Hour)
+			w.wantToken(m, "entra_id", directoryApp)
+			wantEnd(old)
+		}
+		stats := w.entra.Stats()
+		if refused := stats.Refused[700027]; refused < 4 || refused > stats.Issued || len(stats.Refused) != 1 {
+			t.Errorf("stats %+v, want one refusal before each token", stats)
+		}
+		w.wantLog("level=WARN", "acquiring graph token failed", "aadsts=700027")
+		w.wantLog("level=WARN", "refused by Entra, so the one that it took before is tried", "client_id="+directoryApp)
+
+		w.entra.Register(directoryApp, fresh.certificate)
+		for range 10 {
+			time.Sleep(time.Hour)
+			w.wantToken(m, "entra_id", directoryApp)
+			wantEnd(fresh)
+		}
+		if after := w.entra.Stats(); after.Refused[700027] != stats.Refused[700027] {
+			t.Errorf("refused %v, %v before", after.Refused, stats.Refused)
+		}
+	})
+}
+
 func TestWhatEntraSaysAboutCertificates(t *testing.T) {
 	for name, test := range map[string]struct {
 		life    time.Duration // of a certificate that began an hour ago

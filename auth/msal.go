@@ -132,10 +132,12 @@ func (c *msalClient) acquire(ctx context.Context, claims string) (t *token, fail
 	result, err := c.client.AcquireTokenByCredential(ctx, []string{c.scope}, confidential.WithClaims(claims))
 	now := time.Now()
 	if err != nil {
-		failed := classify(err, now)
-		if p, ok := c.prover.(*certificateProver); ok {
-			p.explain(failed, err)
-		}
+		failed = classify(err, now)
+	}
+	if p, ok := c.prover.(*certificateProver); ok {
+		p.answered(failed, err)
+	}
+	if failed != nil {
 		return nil, failed
 	}
 	if !isHeaderSafe(result.AccessToken) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -48,11 +47,13 @@ func (s *Server) issuer() string { return "https://sts.windows.net/" + s.cfg.Ten
 
 // Issue makes an access token for a registered application without the exchange of an assertion, for tests of the synthetic Graph. No
 // two tokens are equal.
-func (s *Server) Issue(clientID string) (string, error) { return s.issue(clientID, byAssertion, wanted{}) }
+func (s *Server) Issue(clientID string) (string, error) {
+	return s.issue(clientID, byAssertion, wanted{})
+}
 
 // issue is Issue for a client that authenticated by a method and wants something of its token.
 func (s *Server) issue(clientID, method string, w wanted) (string, error) {
-	app, ok := s.apps[strings.ToLower(clientID)]
+	app, ok := s.app(clientID)
 	if !ok {
 		return "", fmt.Errorf("issuing access token: application %q is not registered", clientID)
 	}

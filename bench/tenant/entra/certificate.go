@@ -24,6 +24,16 @@ import (
 // certificate nothing is forgiven.
 const clockSkew = 5 * time.Minute
 
+// Register adds a certificate to an application that exists, beside those that it has, as somebody does who replaces one.
+func (s *Server) Register(clientID string, certificate *x509.Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := strings.ToLower(clientID)
+	app := s.apps[id]
+	app.Certificates = append(slices.Clip(app.Certificates), certificate)
+	s.apps[id] = app
+}
+
 // isSelfIssued reports whether an application signed the assertion with a key of its own: then iss is a client id, where every other
 // issuer is a URL.
 func isSelfIssued(claims jwt.Claims) bool { return !strings.Contains(claims.Issuer, "://") }

@@ -154,6 +154,14 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// app finds a registered application.
+func (s *Server) app(clientID string) (App, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app, ok := s.apps[strings.ToLower(clientID)]
+	return app, ok
+}
+
 // ServeHTTP answers as login.microsoftonline.com would. URLs in its answers carry the Host of the request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.count(r)

@@ -91,7 +91,7 @@ func (s *Server) authenticate(r *http.Request) (app App, method string, no *refu
 		return App{}, "", &refusal{70003, http.StatusBadRequest, "unsupported_grant_type",
 			"The app requested an unsupported grant type '" + form.Get("grant_type") + "'."}
 	}
-	app, ok := s.apps[strings.ToLower(form.Get("client_id"))]
+	app, ok := s.app(form.Get("client_id"))
 	if !ok {
 		return App{}, "", &refusal{700016, http.StatusBadRequest, "unauthorized_client",
 			"Application with identifier '" + form.Get("client_id") + "' was not found in the directory '" + s.cfg.TenantID + "'. This can " +
