@@ -43,7 +43,7 @@ var ErrNoAssertion = errors.New("credential is not an assertion of another issue
 // The assertion is not verified, since that is for Entra, and nothing else of it is returned. The error is an [*Error], has
 // [ErrNoAssertion] in its chain, or is about the configuration.
 func (c Config) Identify(ctx context.Context, credential *Credential, clientID string) (Identity, error) {
-	return c.identify(ctx, credential, clientID, network{dial: (&net.Dialer{Timeout: connectTimeout}).DialContext, logger: slog.New(slog.DiscardHandler)})
+	return c.identify(ctx, credential, clientID, network{dial: (&net.Dialer{Timeout: connectTimeout}).DialContext})
 }
 
 func (c Config) identify(ctx context.Context, credential *Credential, clientID string, n network) (Identity, error) {
