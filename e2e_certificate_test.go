@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/hex"
@@ -23,7 +24,11 @@ func TestCertificateAndSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "SECRETof~the.application"
 	pairOf := func(life time.Duration) (*x509.Certificate, *rsa.PrivateKey, string) {
-		certificate, key, err := entra.SelfSigned(time.Now().Add(-time.Hour), time.Now().Add(life))
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certificate, err := entra.SelfSigned(key, time.Now().Add(-time.Hour), time.Now().Add(life))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,8 +34,24 @@ type madePair struct {
 	key         *rsa.PrivateKey
 }
 
+// someKeys are made once, since that is slow, and taken in turn: pairs made one after another have different keys.
+var someKeys = sync.OnceValue(func() []*rsa.PrivateKey {
+	keys := make([]*rsa.PrivateKey, 5)
+	for i := range keys {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		keys[i] = key
+	}
+	return keys
+})
+
+var pairsMade atomic.Int32
+
 func makePair(start, end time.Time) madePair {
-	certificate, key, err := entra.SelfSigned(start, end)
+	key := someKeys()[int(pairsMade.Add(1))%len(someKeys())]
+	certificate, err := entra.SelfSigned(key, start, end)
 	if err != nil {
 		panic(err)
 	}

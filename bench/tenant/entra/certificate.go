@@ -124,12 +124,8 @@ func thumbprint(header jose.Header, name jose.HeaderKey) []byte {
 	return []byte(text)
 }
 
-// SelfSigned makes a certificate with a key (RSA, 2048 bits) for an application, valid from start to end.
-func SelfSigned(start, end time.Time) (*x509.Certificate, *rsa.PrivateKey, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, nil, fmt.Errorf("generating certificate: %w", err)
-	}
+// SelfSigned makes a certificate for an application with this key, valid from start to end.
+func SelfSigned(key *rsa.PrivateKey, start, end time.Time) (*x509.Certificate, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
 		Subject:      pkix.Name{CommonName: "synthetic application"},
@@ -139,13 +135,9 @@ func SelfSigned(start, end time.Time) (*x509.Certificate, *rsa.PrivateKey, error
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("generating certificate: %w", err)
+		return nil, fmt.Errorf("making certificate: %w", err)
 	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, nil, fmt.Errorf("generating certificate: %w", err)
-	}
-	return certificate, key, nil
+	return x509.ParseCertificate(der)
 }
 
 // checkKeys refuses what nobody could have registered.

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -26,7 +27,11 @@ type keyPair struct {
 }
 
 func newPair(start, end time.Time) keyPair {
-	certificate, key, err := SelfSigned(start, end)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	certificate, err := SelfSigned(key, start, end)
 	if err != nil {
 		panic(err)
 	}
