@@ -4,7 +4,7 @@
 // Call [New] with the configuration, [Manager.Run] in a goroutine for as long as the process serves, and [Manager.Token] for each
 // request, [Manager.Rejected] when Graph answers 401 to one; [Manager.Ready] and [Manager.First] say when the first tokens are there and [Manager.Status] feeds metrics.
 //
-// A token is refreshed at half of its life, or when Entra asked for it (refresh_in). While Entra does not give one, the last is used
+// A token is refreshed at half of its life, or when Entra asked for it (refresh_in), but after an hour at the latest. While Entra does not give one, the last is used
 // until a minute before it expires; after that callers get an [Error] that says when to come again. However many callers wait, an
 // application makes one request at a time, and none while it backs off after a failure.
 //

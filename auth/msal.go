@@ -17,6 +17,9 @@ const (
 	expiryMargin = time.Minute
 	// minRefresh is the least time between a token and the next, whatever refresh_in says.
 	minRefresh = 30 * time.Second
+	// maxRefresh is the most: a permission that was granted meanwhile is in the next token only, and of the 28 hours that a token may
+	// live most are then left for an outage.
+	maxRefresh = time.Hour
 	// maxLifetime is the longest that Entra gives out, with continuous access evaluation.
 	maxLifetime = 28 * time.Hour
 	// maxAccessToken bounds a token, in bytes: it travels in a header.
@@ -153,6 +156,7 @@ func (c *msalClient) acquire(ctx context.Context, claims string) (t *token, fail
 	if wish := result.Metadata.RefreshOn; !wish.IsZero() {
 		wait = min(wish.Sub(now), lifetime-expiryMargin)
 	}
+	wait = min(wait, maxRefresh)
 	wait -= time.Duration(refreshJitter * rand.Float64() * float64(wait))
 	return &token{value: result.AccessToken, acquired: now, refreshAt: now.Add(max(wait, minRefresh)), expiry: now.Add(lifetime)}, nil
 }

@@ -56,26 +56,37 @@ func wantNotAgain(t *testing.T, m *Manager, connector, token, claims string, lea
 	}
 }
 
-func TestTokensLiveLongBecauseTheyCanBeRevoked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, func(c *entra.Config) { c.CAELifetime = 28 * time.Hour })
-		m := w.manager()
-		stop := w.run(m)
-		defer stop()
-		synctest.Wait()
-		first := w.wantToken(m, "entra_id", directoryApp)
-		time.Sleep(12 * time.Hour)
-		if w.wantToken(m, "entra_id", directoryApp) != first {
-			t.Error("refreshed in the first twelve hours of 28")
-		}
-		time.Sleep(3 * time.Hour)
-		if w.wantToken(m, "entra_id", directoryApp) == first {
-			t.Error("not refreshed after half of 28 hours")
-		}
-		w.entra.Break(entra.Fault{Drop: true})
-		time.Sleep(13 * time.Hour)
-		w.wantToken(m, "entra_id", directoryApp)
-	})
+// The application declares that its tokens can be called back, so Entra lets them live for a day and more (here six hours): that is how long an outage
+// can be. They are refreshed every hour all the same, for what is granted meanwhile.
+func TestTokensOutlastALongOutage(t *testing.T) {
+	for name, refreshIn := range map[string]time.Duration{"plain": 0, "when Entra says later": 3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, func(c *entra.Config) { c.CAELifetime, c.RefreshIn = 6*time.Hour, refreshIn })
+				m := w.manager()
+				stop := w.run(m)
+				defer stop()
+				synctest.Wait()
+				first := w.wantToken(m, "entra_id", directoryApp)
+				time.Sleep(53 * time.Minute)
+				if w.wantToken(m, "entra_id", directoryApp) != first {
+					t.Error("refreshed within 53 minutes")
+				}
+				time.Sleep(8 * time.Minute)
+				second := w.wantToken(m, "entra_id", directoryApp)
+				if second == first {
+					t.Error("not refreshed within an hour")
+				}
+				w.entra.Break(entra.Fault{Drop: true})
+				time.Sleep(5*time.Hour + 50*time.Minute)
+				if w.wantToken(m, "entra_id", directoryApp) != second {
+					t.Error("another token while Entra was down")
+				}
+				time.Sleep(10 * time.Minute)
+				w.wantError(m, "entra_id", CodeUnreachable)
+			})
+		})
+	}
 }
 
 // A hundred callers find out that the token is revoked, come again, and wait for the one that answers the challenge.
