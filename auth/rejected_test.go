@@ -337,6 +337,29 @@ func TestPauseBetweenRejections(t *testing.T) {
 	})
 }
 
+// A bad endpoint has made for a pause; then the token is really revoked, and is replaced at once.
+func TestChallengeEndsThePauseOfOtherRejections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		m := w.manager()
+		stop := w.run(m)
+		defer stop()
+		synctest.Wait()
+		for _, pause := range []time.Duration{0, firstPause, 2 * firstPause} {
+			m.Rejected("entra_id", w.wantToken(m, "entra_id", directoryApp), "")
+			time.Sleep(pause)
+			synctest.Wait()
+		}
+		held := w.wantToken(m, "entra_id", directoryApp)
+		wantNotAgain(t, m, "entra_id", held, "", 4*firstPause, 4*firstPause)
+		wantAgain(t, m, "entra_id", held, w.revoke(directoryApp, held))
+		if w.wantToken(m, "entra_id", directoryApp) == held {
+			t.Error("the revoked token is handed out")
+		}
+		synctest.Wait()
+	})
+}
+
 func TestDisabledApplication(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
