@@ -466,6 +466,11 @@ func TestCertificateThatEndsIsWarnedOfAndThenNamed(t *testing.T) {
 		w.put("tls.crt", fresh.certificatePEM()+fresh.pkcs8())
 		time.Sleep(time.Minute)
 		w.wantError(m, "entra_id", CodeRejected) // nobody registered it: but it was used at once
+		failures := m.Status()[0].Failures[CodeCredential]
+		time.Sleep(5 * time.Minute)
+		if after := m.Status()[0].Failures[CodeCredential]; after != failures {
+			t.Errorf("the expired one was tried again %d times", after-failures)
+		}
 		if refused := w.entra.Stats().Refused; len(refused) != 1 || refused[700027] == 0 {
 			t.Errorf("refused %v", refused)
 		}
@@ -546,6 +551,37 @@ func TestCertificateBeforeServesUntilEntraTakesTheNew(t *testing.T) {
 			t.Errorf("refused %v, %v before", after.Refused, stats.Refused)
 		}
 	})
+}
+
+// Somebody took the old certificate away before the new one was registered. Both are tried in turn, so that whichever comes back first ends it,
+// while the token that is held serves.
+func TestCertificatesAreTriedInTurnWhenEntraTakesNone(t *testing.T) {
+	for _, comesBack := range []string{"old", "new"} {
+		t.Run(comesBack, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old, fresh := lasting(48*time.Hour), lasting(72*time.Hour)
+				w := certificateWorld(t, newWorld, nil, old, lasting(time.Hour))
+				w.keySecrets(fresh)
+				w.put("tls.crt", old.certificatePEM()+old.pkcs8())
+				m := w.manager()
+				stop := w.run(m)
+				defer stop()
+				held := w.wantToken(m, "entra_id", directoryApp)
+				w.put("tls.crt", fresh.certificatePEM()+fresh.pkcs8())
+				w.entra.Unregister(directoryApp, old.certificate)
+				time.Sleep(45 * time.Minute)
+				if w.wantToken(m, "entra_id", directoryApp) != held || w.entra.Stats().Refused[700027] < 10 {
+					t.Errorf("stats %+v, want no other token yet", w.entra.Stats())
+				}
+				pair := map[string]madePair{"old": old, "new": fresh}[comesBack]
+				w.entra.Register(directoryApp, pair.certificate)
+				time.Sleep(4 * maxBackoff)
+				if w.wantToken(m, "entra_id", directoryApp) == held || !m.Status()[0].CertificateExpiry.Equal(pair.certificate.NotAfter) {
+					t.Errorf("not tried in two minutes: %+v", m.Status()[0])
+				}
+			})
+		})
+	}
 }
 
 func TestWhatEntraSaysAboutCertificates(t *testing.T) {

@@ -34,6 +34,16 @@ func (s *Server) Register(clientID string, certificate *x509.Certificate) {
 	s.apps[id] = app
 }
 
+// Unregister takes a certificate from an application.
+func (s *Server) Unregister(clientID string, certificate *x509.Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := strings.ToLower(clientID)
+	app := s.apps[id]
+	app.Certificates = slices.DeleteFunc(slices.Clone(app.Certificates), certificate.Equal)
+	s.apps[id] = app
+}
+
 // isSelfIssued reports whether an application signed the assertion with a key of its own: then iss is a client id, where every other
 // issuer is a URL.
 func isSelfIssued(claims jwt.Claims) bool { return !strings.Contains(claims.Issuer, "://") }
