@@ -109,18 +109,18 @@ func TestUnauthorizedForEver(t *testing.T) {
 			l.Graph.Inject(unauthorized(claims))
 			l.Graph.ForgetRequests()
 			before := l.Entra.Stats().TokenRequests
-			const requests, rejected, unavailable = 300, "503 upstream_token_rejected, Retry-After", "503 token_unavailable, Retry-After"
+			const requests, rejected, unavailable = 200, "503 upstream_token_rejected, Retry-After", "503 token_unavailable, Retry-After"
 			answers := map[string]int{}
 			for i := range requests {
 				response := call(t, r.address, l.tls(), wireCall{protocol: protocols[i%2], target: "/v1.0/users?$top=1"})
 				answers[response.String()]++
-				if after, err := strconv.Atoi(response.header.Get("Retry-After")); err != nil || after < 1 || after > 10 {
+				if after, err := strconv.Atoi(response.header.Get("Retry-After")); err != nil || after < 1 || after > 40 {
 					t.Errorf("%s, Retry-After %q", &response, response.header.Get("Retry-After"))
 				}
 				time.Sleep(5 * time.Millisecond)
 			}
-			// The held token is replaced at once, and its replacement after ten seconds; there may be time for that.
-			if asked := l.Entra.Stats().TokenRequests - before; asked < 1 || asked > 2 {
+			// The held token is replaced at once, that one after ten seconds, and the next after twenty; a slow machine gets that far.
+			if asked := l.Entra.Stats().TokenRequests - before; asked < 1 || asked > 3 {
 				t.Errorf("%d token requests for %d requests", asked, requests)
 			}
 			seen := len(l.Graph.Requests())
@@ -136,7 +136,7 @@ func TestUnauthorizedForEver(t *testing.T) {
 			if expected := requests - answers[unavailable]; seen != expected {
 				t.Errorf("Graph saw %d requests, want %d", seen, expected)
 			}
-			if n := strings.Count(r.logs.String(), "graph rejected the token"); n < 2 || n > 3 {
+			if n := strings.Count(r.logs.String(), "graph rejected the token"); n < 2 || n > 4 {
 				t.Errorf("%d lines about it in the log", n)
 			}
 			for line := range strings.Lines(r.access.String()) {
@@ -147,7 +147,7 @@ func TestUnauthorizedForEver(t *testing.T) {
 			}
 			_, metrics := get(t, r.adminURL+"/metrics")
 			backoff := strings.Fields(linesWith(metrics, `graphveil_token_backoff_seconds{connector="entra_id"}`))
-			if left, err := strconv.ParseFloat(backoff[len(backoff)-1], 64); err != nil || left <= 0 || left > 20 {
+			if left, err := strconv.ParseFloat(backoff[len(backoff)-1], 64); err != nil || left <= 0 || left > 40 {
 				t.Errorf("backoff %v", backoff)
 			}
 		})
