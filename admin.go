@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +29,41 @@ func newAdmin(p *processor, registry *prometheus.Registry) *http.Server {
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+}
+
+// adminListener is where the admin endpoint is served: at once, or when the
+// processor that is to be replaced has let go of the address.
+type adminListener struct {
+	net.Listener // nil: to be waited for
+	address      string
+}
+
+func listenAdmin(address string, wait bool) (*adminListener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return &adminListener{l, l.Addr().String()}, nil
+	case wait && errors.Is(err, syscall.EADDRINUSE):
+		return &adminListener{nil, address}, nil
+	}
+	return nil, fmt.Errorf("listening on processor.admin: %w", err)
+}
+
+// serve serves the admin endpoint until s is closed, or ctx ends while it waits.
+func (l *adminListener) serve(ctx context.Context, s *http.Server) error {
+	for l.Listener == nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+		free, err := listenAdmin(l.address, true)
+		if err != nil {
+			return err
+		}
+		l.Listener = free.Listener
+	}
+	return s.Serve(l.Listener)
 }
 
 // reloadMetrics counts policy reloads.

@@ -24,11 +24,21 @@ func (l *countingListener) Accept() (net.Conn, error) {
 	return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
 }
 
-// waitIdle returns when no connection is open, or when the time is up.
-func (l *countingListener) waitIdle(limit time.Duration) {
+// handover is how long connections that were made to a replaced socket may take
+// until they are accepted.
+const handover = 100 * time.Millisecond
+
+// waitIdle returns when no connection is open, when another process has taken the
+// place of the socket, or when the time is up. It says whether it was replaced.
+func (l *countingListener) waitIdle(limit time.Duration) (replaced bool) {
 	for end := time.Now().Add(limit); l.open.Load() > 0 && time.Now().Before(end); {
+		if s, ok := l.Listener.(*socket); ok && s.replaced() {
+			time.Sleep(handover)
+			return true
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
+	return false
 }
 
 type countedConn struct {

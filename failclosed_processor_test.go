@@ -164,7 +164,7 @@ func (r *rig) within(protocol string, source extproc.TokenSource, spoil *spoiler
 			}
 			return handler(srv, stream)
 		}))
-	listener, err := listen(r.config.Processor.Listen)
+	listener, err := listen(r.config.Processor.Listen, false)
 	r.check(err)
 	go func() { _ = service.Serve(listener) }() // until it is stopped
 	defer service.Stop()

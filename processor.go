@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -50,8 +45,9 @@ type processor struct {
 }
 
 // startProcessor starts listening once the policy is in force; ready comes later.
-// The processor runs until drain, not until ctx ends.
-func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (_ *processor, err error) {
+// To replace another processor it waits until it is ready, and takes the socket
+// over then. The processor runs until drain, not until ctx ends.
+func startProcessor(ctx context.Context, config *Config, replace bool, log *slog.Logger) (_ *processor, err error) {
 	defer collectForServing(debug.SetGCPercent(startGC))
 	tokens, err := auth.New(config.Tokens, log)
 	if err != nil {
@@ -77,21 +73,29 @@ func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (_ *p
 	if err != nil {
 		return nil, err
 	}
-	socket, err := listen(config.Processor.Listen)
+	if replace {
+		log.Info("waiting for the first tokens before the running processor is replaced")
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-tokens.First():
+		}
+	}
+	socket, err := listen(config.Processor.Listen, replace)
 	if err != nil {
 		return nil, err
 	}
 	listener := &countingListener{Listener: socket}
-	adminListener, err := net.Listen("tcp", config.Processor.Admin)
+	admin, err := listenAdmin(config.Processor.Admin, replace)
 	if err != nil {
 		listener.Close()
-		return nil, fmt.Errorf("listening on processor.admin: %w", err)
+		return nil, err
 	}
 
 	p := &processor{
 		config: config, log: log, engine: engine, tokens: tokens, cancel: cancel, listener: listener,
 		grpc: server.NewGRPC(), health: health.NewServer(), failed: make(chan error, 4),
-		adminURL: "http://" + adminListener.Addr().String(),
+		adminURL: "http://" + admin.address,
 	}
 	healthpb.RegisterHealthServer(p.grpc, p.health)
 	p.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
@@ -104,7 +108,7 @@ func startProcessor(ctx context.Context, config *Config, log *slog.Logger) (_ *p
 	})
 	go p.watch("watching the policy", func() error { return engine.Watch(run) })
 	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
-	go p.watch("serving the admin endpoint", func() error { return p.admin.Serve(adminListener) })
+	go p.watch("serving the admin endpoint", func() error { return admin.serve(run, p.admin) })
 	go p.reportReady(run)
 
 	s := engine.Current()
@@ -194,14 +198,18 @@ func (p *processor) reportReady(ctx context.Context) {
 // drain takes readiness away, lets exchanges end within processor.drain_timeout,
 // and stops. Envoy may be draining too and still accept requests, which must
 // find a processor: so for half of the time new exchanges are served, until
-// Envoy closes its connections. The other half is for those in flight. An
-// exchange that is still open then ends with an error, never cleanly.
+// Envoy closes its connections or another processor has the socket. The other half
+// is for those in flight. An exchange that is still open then ends with an error,
+// never cleanly.
 func (p *processor) drain() {
 	end := time.Now().Add(p.config.Processor.DrainTimeout)
 	p.draining.Store(true)
 	p.health.Shutdown()
 	p.log.Info("draining")
-	p.listener.waitIdle(p.config.Processor.DrainTimeout / 2)
+	if p.listener.waitIdle(p.config.Processor.DrainTimeout / 2) {
+		p.log.Info("replaced by another processor")
+		p.admin.Close() // the other one waits for its address
+	}
 	done := make(chan struct{})
 	go func() {
 		p.grpc.GracefulStop()
@@ -216,33 +224,4 @@ func (p *processor) drain() {
 	p.cancel()
 	p.admin.Close()
 	p.log.Info("stopped")
-}
-
-// listen opens a Unix socket for a path, TCP for host:port. A socket file that
-// nobody listens on is replaced; its folder must exist. The socket is
-// accessible to owner and group only.
-func listen(address string) (net.Listener, error) {
-	if !strings.ContainsAny(address, "/") {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			return nil, fmt.Errorf("listening on processor.listen: %w", err)
-		}
-		return l, nil
-	}
-	if conn, err := net.DialTimeout("unix", address, time.Second); err == nil {
-		conn.Close()
-		return nil, fmt.Errorf("listening on processor.listen: another process serves %s", address)
-	}
-	if err := os.Remove(address); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("replacing the old socket of processor.listen: %w", err)
-	}
-	l, err := net.Listen("unix", address)
-	if err != nil {
-		return nil, fmt.Errorf("listening on processor.listen: %w\nhint: the folder %s must exist and be writable", err, filepath.Dir(address))
-	}
-	if err := os.Chmod(address, 0o660); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("restricting the socket of processor.listen: %w", err)
-	}
-	return l, nil
 }

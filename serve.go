@@ -10,6 +10,7 @@ import (
 
 func newServe() *cobra.Command {
 	var file string
+	var replace bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the processor beside an Envoy that is run elsewhere",
@@ -23,6 +24,10 @@ are still served until Envoy closes its connections, for Envoy may be draining
 too, but for no longer than half of processor.drain_timeout; the rest of it is
 for exchanges in flight. A second signal ends at once.
 
+With --replace it takes the place of a running processor without a failed
+request: once it is ready it takes processor.listen over, and the other one, sent
+SIGTERM, hands its exchanges on (docs/upgrade.md).
+
 Memory is collected when garbage is twice of what is in use. GOGC and GOMEMLIMIT
 in the environment change that, as for every Go program.
 
@@ -31,10 +36,11 @@ The Envoy side of the configuration comes from 'graphveil envoy config'.
 		Example: `  graphveil serve --config /etc/graphveil/graphveil.yaml`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), file)
+			return serve(cmd.Context(), file, replace)
 		},
 	}
 	configFlag(c, &file)
+	c.Flags().BoolVar(&replace, "replace", false, "take the place of the processor that serves processor.listen, once this one is ready")
 	return c
 }
 
@@ -42,7 +48,7 @@ func configFlag(c *cobra.Command, file *string) {
 	c.Flags().StringVarP(file, "config", "c", "", "configuration `file` (YAML); deploy/graphveil.yaml documents every key")
 }
 
-func serve(ctx context.Context, file string) error {
+func serve(ctx context.Context, file string, replace bool) error {
 	config, err := readConfig(file)
 	if err != nil {
 		return &exitError{exitUsage, err}
@@ -51,7 +57,7 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	p, err := startProcessor(ctx, config, log)
+	p, err := startProcessor(ctx, config, replace, log)
 	if err != nil {
 		return fmt.Errorf("starting the processor: %w", err)
 	}

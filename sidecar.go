@@ -30,7 +30,7 @@ func startSidecar(ctx context.Context, config *Config, log *slog.Logger, access,
 	if err != nil {
 		return nil, err
 	}
-	p, err := startProcessor(ctx, config, log)
+	p, err := startProcessor(ctx, config, false, log)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// nextSocket is the name, in the socket's folder, of a socket that is not in its
+// place yet.
+const nextSocket = ".next"
+
+// listen opens a Unix socket for a path, TCP for host:port. A socket that another
+// process serves is refused, unless it is to be replaced; one that nobody listens
+// on is always replaced. Its folder must exist. The socket is accessible to owner
+// and group only.
+func listen(address string, replace bool) (net.Listener, error) {
+	if strings.ContainsAny(address, "/") {
+		return openSocket(address, replace)
+	}
+	if replace {
+		return nil, errors.New("listening on processor.listen: --replace works with a Unix socket only")
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening on processor.listen: %w", err)
+	}
+	return l, nil
+}
+
+// socket is a Unix socket that another process may take the place of: Envoy's
+// connections to this one stay, its next ones go there.
+//
+// The name is never free in between, for a socket comes to its place by a rename.
+// Whoever changes the name holds the lock of the folder, so that nobody removes a
+// socket that another has just put there.
+type socket struct {
+	*net.UnixListener
+	path string
+	file fs.FileInfo
+}
+
+func openSocket(path string, replace bool) (_ *socket, err error) {
+	folder, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("listening on processor.listen: %w\nhint: the folder %s must exist and be writable", err, filepath.Dir(path))
+	}
+	defer folder.Close()
+	if !replace && isServed(path) {
+		return nil, fmt.Errorf("listening on processor.listen: another process serves %s\nhint: --replace takes its place", path)
+	}
+	next := filepath.Join(filepath.Dir(path), nextSocket)
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("listening on processor.listen: %w", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: next, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listening on processor.listen: %w\nhint: the folder %s must exist and be writable", err, filepath.Dir(path))
+	}
+	defer func() {
+		if err != nil {
+			l.Close() // removes it
+		}
+	}()
+	if err := os.Chmod(next, 0o660); err != nil {
+		return nil, fmt.Errorf("restricting the socket of processor.listen: %w", err)
+	}
+	file, err := os.Lstat(next)
+	if err != nil {
+		return nil, fmt.Errorf("listening on processor.listen: %w", err)
+	}
+	if err := os.Rename(next, path); err != nil {
+		return nil, fmt.Errorf("putting the socket of processor.listen in its place: %w", err)
+	}
+	l.SetUnlinkOnClose(false) // Close does, if it is still this one
+	return &socket{UnixListener: l, path: path, file: file}, nil
+}
+
+// isServed says whether a process listens.
+func isServed(path string) bool {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// replaced says whether another socket is in the place of this one.
+func (s *socket) replaced() bool {
+	file, err := os.Lstat(s.path)
+	return err == nil && !os.SameFile(file, s.file)
+}
+
+// Close implements net.Listener. It removes the socket, but none that is in its
+// place.
+func (s *socket) Close() error {
+	folder, err := lockFolder(filepath.Dir(s.path))
+	if err != nil {
+		return errors.Join(err, s.UnixListener.Close())
+	}
+	defer folder.Close()
+	// Before it is closed, after which another file may get its number.
+	if file, gone := os.Lstat(s.path); gone == nil && os.SameFile(file, s.file) {
+		err = os.Remove(s.path)
+	}
+	return errors.Join(err, s.UnixListener.Close())
+}
+
+// lockFolder waits until nobody else changes names in a folder; closing what it
+// returns ends that.
+func lockFolder(folder string) (*os.File, error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("locking %s: %w", folder, err)
+	}
+	return f, nil
+}
