@@ -66,6 +66,26 @@ func (l *adminListener) serve(ctx context.Context, s *http.Server) error {
 	return s.Serve(l.Listener)
 }
 
+// registerState adds what a processor is and whether it is ready.
+func registerState(r prometheus.Registerer, p *processor) {
+	r.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "graphveil_ready",
+			Help: "1 if the processor is ready, as /readyz says, else 0.",
+		}, func() float64 {
+			if p.ready() != nil {
+				return 0
+			}
+			return 1
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "graphveil_build_info",
+			Help:        "1, with the version of the program.",
+			ConstLabels: prometheus.Labels{"version": version()},
+		}, func() float64 { return 1 }),
+	)
+}
+
 // reloadMetrics counts policy reloads.
 type reloadMetrics struct{ total *prometheus.CounterVec }
 
@@ -75,6 +95,8 @@ func newReloadMetrics(r prometheus.Registerer) *reloadMetrics {
 		Help: "Policy reloads by result: ok, or rejected (the previous policy stays in force).",
 	}, []string{"result"})}
 	r.MustRegister(m.total)
+	m.total.WithLabelValues("ok")
+	m.total.WithLabelValues("rejected") // from 0, or nobody sees the first one as an increase
 	return m
 }
 

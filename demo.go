@@ -76,6 +76,7 @@ func demo(ctx context.Context, f demoFlags, out io.Writer) error {
 	case f.json:
 		err = json.NewEncoder(out).Encode(map[string]string{
 			"proxy": d.sidecar.url(), "ca": d.caFile, "tenant": d.tenant.GraphURL(), "metrics": d.sidecar.adminURL + "/metrics",
+			"envoy_admin": d.sidecar.current.Load().Admin(),
 		})
 	default:
 		err = d.print(ctx, out)

@@ -100,6 +100,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	healthpb.RegisterHealthServer(p.grpc, p.health)
 	p.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
 	p.admin = newAdmin(p, registry)
+	registerState(registry, p)
 
 	reloads := newReloadMetrics(registry)
 	engine.OnReload(func(ok bool) {

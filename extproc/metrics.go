@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // policy and fixed words, never anything from a request or a response.
 type Metrics struct {
 	exchanges *prometheus.CounterVec
+	decision  *prometheus.HistogramVec
 	duration  *prometheus.HistogramVec
 	bytes     *prometheus.CounterVec
 	fields    *prometheus.CounterVec
@@ -19,6 +20,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "graphveil_exchanges_total",
 			Help: "Exchanges by connector, endpoint, outcome (sanitized, denied, refused, aborted) and code of the refusal.",
 		}, []string{"connector", "endpoint", "outcome", "code"}),
+		decision: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "graphveil_decision_duration_seconds",
+			Help:    "Time from the request's arrival until Envoy had the answer to it, waiting for an access token included.",
+			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 15),
+		}, []string{"connector"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "graphveil_exchange_duration_seconds",
 			Help:    "Time from the request's arrival to the end of the response, the upstream included.",
@@ -37,7 +43,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "Exchanges ended because neither side sent a message for the idle timeout.",
 		}),
 	}
-	r.MustRegister(m.exchanges, m.duration, m.bytes, m.fields, m.stalls)
+	r.MustRegister(m.exchanges, m.decision, m.duration, m.bytes, m.fields, m.stalls)
 	return m
 }
 
@@ -45,6 +51,9 @@ func (m *Metrics) stalled() { m.stalls.Inc() }
 
 func (m *Metrics) observe(r *Record) {
 	m.exchanges.WithLabelValues(r.Connector, r.Endpoint, r.Outcome, r.Code).Inc()
+	if r.Decision > 0 {
+		m.decision.WithLabelValues(r.Connector).Observe(r.Decision.Seconds())
+	}
 	m.duration.WithLabelValues(r.Connector, r.Outcome).Observe(r.Duration.Seconds())
 	if r.BytesIn == 0 {
 		return

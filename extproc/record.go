@@ -24,8 +24,11 @@ const (
 // Record is the decision record of one exchange: ids, counts and places, never a
 // value of a request or a response.
 type Record struct {
-	Start     time.Time
-	Duration  time.Duration
+	Start    time.Time
+	Duration time.Duration
+	// Decision is how long it took until Envoy had the answer to the request, waiting
+	// for a token included; 0 if there was none.
+	Decision  time.Duration
 	Revision  string
 	Connector string
 	Endpoint  string

@@ -132,7 +132,9 @@ func (s *stream) message(m *wire.Request) error {
 	}
 	switch m.Phase {
 	case wire.RequestHeaders:
-		return s.requestHeaders(m)
+		err := s.requestHeaders(m)
+		s.exchange.record.Decision = time.Since(s.exchange.record.Start)
+		return err
 	case wire.ResponseHeaders:
 		return s.responseHeaders(m)
 	case wire.ResponseBody:
