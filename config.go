@@ -33,6 +33,9 @@ type PolicyConfig struct {
 	// Paths are folders (or bundle files) of Rego. They replace the shipped
 	// connectors, which the name "builtin" stands for. Empty means builtin.
 	Paths []string `yaml:"paths"`
+	// OPAConfig is a configuration file of OPA. Its bundles are the policy, together
+	// with what Paths names, which is nothing by default.
+	OPAConfig string `yaml:"opa_config"`
 	// Options set data.graphveil.options.
 	Options map[string]string `yaml:"options"`
 }
@@ -159,7 +162,7 @@ func (c *Config) setDefaults() {
 	if c.Processor.DrainTimeout == 0 {
 		c.Processor.DrainTimeout = 25 * time.Second
 	}
-	if len(c.Policy.Paths) == 0 {
+	if len(c.Policy.Paths) == 0 && c.Policy.OPAConfig == "" {
 		c.Policy.Paths = []string{"builtin"}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/open-policy-agent/opa/v1/bundle"
+	"github.com/open-policy-agent/opa/v1/keys"
 	"github.com/spf13/cobra"
 
 	"github.com/graphveil/graphveil/policy"
@@ -11,6 +13,7 @@ import (
 
 func newPolicyCheck() *cobra.Command {
 	var o offlineFlags
+	var v verificationFlags
 	c := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Check that a policy loads, and how it is written",
@@ -20,14 +23,21 @@ that lead nowhere (a typo in Rego is silently undefined otherwise), shapes and
 endpoints that make no sense. Then look at the style: 'opa fmt', METADATA,
 permissions that no endpoint needs.
 
-PATH is a folder, a bundle file, or "builtin"; default builtin.`,
-		Example: `  graphveil policy check ./my-policy builtin`,
+PATH is a folder, a bundle file, or "builtin"; default builtin. With a verification
+key each must be a bundle file, and be signed with that key; the flags are those of
+'opa build' and 'opa run'.`,
+		Example: `  graphveil policy check ./my-policy builtin
+  graphveil policy check bundle.tar.gz --verification-key release.pub.pem --verification-key-id release`,
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			config, err := o.readPaths(paths)
 			if err != nil {
 				return err
 			}
-			if err := policy.Check(cmd.Context(), config.policy()); err != nil {
+			checked := config.policy()
+			if checked.Verification, err = v.config(); err != nil {
+				return &exitError{exitUsage, err}
+			}
+			if err := policy.Check(cmd.Context(), checked); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(os.Stdout, "ok")
@@ -35,7 +45,34 @@ PATH is a folder, a bundle file, or "builtin"; default builtin.`,
 		},
 	}
 	o.register(c)
+	v.register(c)
 	return c
+}
+
+// verificationFlags say what the signatures of bundle files are checked with, as
+// OPA's own flags do. A key is always a file: arguments are no place for secrets.
+type verificationFlags struct{ key, id, algorithm, scope string }
+
+func (v *verificationFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&v.key, "verification-key", "", "check the signatures of bundle files with the key in this `file`: PEM of a public key or certificate, or the secret of HS256 and the like")
+	c.Flags().StringVar(&v.id, "verification-key-id", "default", "`name` of the verification key")
+	c.Flags().StringVar(&v.algorithm, "signing-alg", "RS256", "`algorithm` of the signature")
+	c.Flags().StringVar(&v.scope, "scope", "", "`scope` that the signature must have")
+}
+
+// config returns nil if there is no key.
+func (v *verificationFlags) config() (*bundle.VerificationConfig, error) {
+	if v.key == "" {
+		return nil, nil
+	}
+	if _, err := os.Stat(v.key); err != nil {
+		return nil, fmt.Errorf("reading --verification-key: %w", err)
+	}
+	key, err := keys.NewKeyConfig(v.key, v.algorithm, v.scope)
+	if err != nil {
+		return nil, fmt.Errorf("reading --verification-key: %w", err)
+	}
+	return bundle.NewVerificationConfig(map[string]*keys.Config{v.id: key}, v.id, v.scope, nil), nil
 }
 
 func newPolicyTest() *cobra.Command {

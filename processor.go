@@ -23,6 +23,7 @@ import (
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
 	"github.com/graphveil/graphveil/policy"
+	"github.com/graphveil/graphveil/policy/opa"
 )
 
 // processor is a running external processor with all that it needs.
@@ -31,6 +32,8 @@ type processor struct {
 	log    *slog.Logger
 	engine *policy.Engine
 	tokens *auth.Manager
+	// plugins are OPA's, nil without policy.opa_config.
+	plugins *opa.Plugins
 	// listener is where Envoy connects to.
 	listener *countingListener
 	grpc     *grpc.Server
@@ -44,11 +47,16 @@ type processor struct {
 	cancel   context.CancelFunc
 }
 
-// startProcessor starts listening once the policy is in force; ready comes later.
-// To replace another processor it waits until it is ready, and takes the socket
-// over then. The processor runs until drain, not until ctx ends.
+// startProcessor starts listening once the policy is in force, or is to be delivered;
+// ready comes later. To replace another processor it waits until it is ready, and
+// takes the socket over then. The processor runs until drain, not until ctx ends.
 func startProcessor(ctx context.Context, config *Config, replace bool, log *slog.Logger) (_ *processor, err error) {
 	defer collectForServing(debug.SetGCPercent(startGC))
+	served := config.servedPolicy()
+	delivery, err := config.opaConfig(&served)
+	if err != nil {
+		return nil, err
+	}
 	tokens, err := auth.New(config.Tokens, log)
 	if err != nil {
 		return nil, err
@@ -60,25 +68,32 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 		}
 	}()
 	go tokens.Run(run) // the first ones come while the policy loads
-	engine, gateway, err := newEngine(ctx, config, log)
+	engine, gateway, err := newEngine(ctx, config, served, log)
 	if err != nil {
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
+	reloads := newReloadMetrics(registry)
+	engine.OnReload(func(ok bool) {
+		reloads.observe(ok)
+		settleMemory()
+	})
+	plugins, err := startPlugins(run, delivery, engine, log, registry)
+	if err != nil {
+		return nil, err
+	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newTokenCollector(tokens))
 	server, err := extproc.NewServer(extproc.ServerConfig{
-		Gateway: gateway, Tokens: tokens, Log: log, Metrics: extproc.NewMetrics(registry),
+		Gateway: gateway, Tokens: tokens, Log: log, Metrics: extproc.NewMetrics(registry), Decided: decided(plugins),
 		RequestTimeout: config.Processor.RequestTimeout, IdleTimeout: config.Processor.IdleTimeout,
 	})
 	if err != nil {
 		return nil, err
 	}
 	if replace {
-		log.Info("waiting for the first tokens before the running processor is replaced")
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-tokens.First():
+		log.Info("waiting for the policy and the first tokens before the running processor is replaced")
+		if err := awaitFirst(ctx, tokens, engine); err != nil {
+			return nil, err
 		}
 	}
 	socket, err := listen(config.Processor.Listen, replace)
@@ -93,7 +108,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	}
 
 	p := &processor{
-		config: config, log: log, engine: engine, tokens: tokens, cancel: cancel, listener: listener,
+		config: config, log: log, engine: engine, tokens: tokens, plugins: plugins, cancel: cancel, listener: listener,
 		grpc: server.NewGRPC(), health: health.NewServer(), failed: make(chan error, 4),
 		adminURL: "http://" + admin.address,
 	}
@@ -102,30 +117,28 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	p.admin = newAdmin(p, registry)
 	registerState(registry, p)
 
-	reloads := newReloadMetrics(registry)
-	engine.OnReload(func(ok bool) {
-		reloads.observe(ok)
-		settleMemory()
-	})
 	go p.watch("watching the policy", func() error { return engine.Watch(run) })
 	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
 	go p.watch("serving the admin endpoint", func() error { return admin.serve(run, p.admin) })
 	go p.reportReady(run)
 
-	s := engine.Current()
-	log.Info("processor listening", "listen", config.Processor.Listen, "admin", p.adminURL, "policy", s.Revision(), "endpoints", len(s.Endpoints()))
+	attrs := []any{"listen", config.Processor.Listen, "admin", p.adminURL}
+	if s := engine.Current(); s != nil {
+		attrs = append(attrs, "policy", s.Revision(), "endpoints", len(s.Endpoints()))
+	}
+	log.Info("processor listening", attrs...)
 	return p, nil
 }
 
 // newEngine loads the policy and, at the same time, derives the keys, which takes
 // some 25 ms each.
-func newEngine(ctx context.Context, config *Config, log *slog.Logger) (engine *policy.Engine, gateway *extproc.Gateway, err error) {
+func newEngine(ctx context.Context, config *Config, served policy.Config, log *slog.Logger) (engine *policy.Engine, gateway *extproc.Gateway, err error) {
 	var deriving errgroup.Group
 	deriving.Go(func() (err error) {
 		gateway, err = newGateway(config, func() *policy.Snapshot { return engine.Current() })
 		return err
 	})
-	engine, err = policy.NewEngine(ctx, config.servedPolicy(), log)
+	engine, err = policy.NewEngine(ctx, served, log)
 	if derived := deriving.Wait(); err == nil {
 		err = derived
 	}
@@ -154,7 +167,7 @@ func newGateway(config *Config, current func() *policy.Snapshot) (*extproc.Gatew
 }
 
 func (c *Config) policy() policy.Config {
-	return policy.Config{Paths: c.Policy.Paths, Settings: c.Policy.Options}
+	return policy.Config{Paths: c.Policy.Paths, Settings: c.Policy.Options, Delivered: c.Policy.OPAConfig != ""}
 }
 
 // servedPolicy is the policy with the connectors that have an application:
@@ -174,22 +187,38 @@ func (p *processor) watch(doing string, run func() error) {
 	p.failed <- fmt.Errorf("%s: %w", doing, err)
 }
 
-// ready says why the processor is not ready, or nil. The policy is compiled
-// before anything listens.
+// ready says why the processor is not ready, or nil. A policy that is not delivered
+// was compiled before anything listened.
 func (p *processor) ready() error {
 	if p.draining.Load() {
 		return errors.New("draining")
 	}
+	if p.plugins != nil {
+		if err := p.plugins.Ready(); err != nil {
+			return err
+		}
+	}
 	return p.tokens.Ready()
+}
+
+// awaitFirst waits for what there is for good once it is there: a policy, and a token
+// of each connector.
+func awaitFirst(ctx context.Context, tokens *auth.Manager, engine *policy.Engine) error {
+	for _, first := range []<-chan struct{}{tokens.First(), engine.Loaded()} {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-first:
+		}
+	}
+	return nil
 }
 
 // reportReady tells the gRPC health service when the processor is ready, which it
 // stays until drain, and gives back the memory that starting took.
 func (p *processor) reportReady(ctx context.Context) {
-	select {
-	case <-ctx.Done():
+	if awaitFirst(ctx, p.tokens, p.engine) != nil {
 		return
-	case <-p.tokens.First():
 	}
 	p.health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING) // nothing after its Shutdown
 	p.log.Info("processor ready")
@@ -222,6 +251,7 @@ func (p *processor) drain() {
 		p.log.Warn("ending exchanges that are still open after processor.drain_timeout")
 		p.grpc.Stop()
 	}
+	p.stopPlugins(end)
 	p.cancel()
 	p.admin.Close()
 	p.log.Info("stopped")

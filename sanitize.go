@@ -97,7 +97,7 @@ func (o *offlineFlags) read() (*Config, error) {
 		return nil, err
 	}
 	if len(o.policies) > 0 {
-		config.Policy.Paths = o.policies
+		config.Policy.Paths, config.Policy.OPAConfig = o.policies, ""
 	}
 	for name, value := range o.options {
 		if config.Policy.Options == nil {

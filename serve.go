@@ -17,12 +17,13 @@ func newServe() *cobra.Command {
 		Long: `Run the external processor: gRPC on processor.listen (a Unix socket by default)
 for Envoy, and /healthz, /readyz and /metrics on processor.admin.
 
-It is ready once the policy is compiled and the first access token of every
-connector is held. A changed policy folder is loaded within a second; one that
-does not load leaves the old one in force. SIGTERM takes readiness away. New exchanges
-are still served until Envoy closes its connections, for Envoy may be draining
-too, but for no longer than half of processor.drain_timeout; the rest of it is
-for exchanges in flight. A second signal ends at once.
+It is ready once the policy is compiled, or the first verified bundles of
+policy.opa_config are there, and the first access token of every connector is
+held. A changed policy folder is loaded within a second; one that does not load leaves
+the old one in force. SIGTERM takes readiness away. New exchanges are still served
+until Envoy closes its connections, for Envoy may be draining too, but for no
+longer than half of processor.drain_timeout; the rest of it is for exchanges in
+flight. A second signal ends at once.
 
 With --replace it takes the place of a running processor without a failed
 request: once it is ready it takes processor.listen over, and the other one, sent

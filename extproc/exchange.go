@@ -101,14 +101,21 @@ type Exchange struct {
 // NewExchange pins the policy in force.
 func (g *Gateway) NewExchange() *Exchange {
 	x := &Exchange{gateway: g, snapshot: g.policy()}
-	x.record = Record{Start: time.Now(), Revision: x.snapshot.Revision()}
+	x.record.Start = time.Now()
+	if x.snapshot != nil {
+		x.record.Revision, x.record.Bundles = x.snapshot.Revision(), x.snapshot.Bundles()
+	}
 	return x
 }
 
 // Request decides the request.
 func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Refusal) {
-	if x.phase != phaseStart || x.snapshot == nil {
+	if x.phase != phaseStart {
 		return Forward{}, x.refuse(&Refusal{Code: "internal"})
+	}
+	x.record.Method = methodOf(head.Method)
+	if x.snapshot == nil {
+		return Forward{}, x.refuse(&Refusal{Code: "policy_not_loaded"})
 	}
 	if head.HasBody {
 		return Forward{}, x.refuse(&Refusal{Code: "body_not_allowed"})
@@ -335,6 +342,16 @@ func (x *Exchange) refuse(r *Refusal) *Refusal {
 	}
 	x.phase = phaseRefused
 	return r
+}
+
+// methodOf is a method as a record may have it: the client can send any word.
+func methodOf(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return "other"
 }
 
 // targetCode is the code of a target that could not be read.

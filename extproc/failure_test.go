@@ -88,11 +88,33 @@ func TestPanics(t *testing.T) {
 			t.Errorf("afterwards: %d %s", r.Status, r.Body)
 		}
 	})
-	t.Run("no policy", func(t *testing.T) {
-		w := newWorld(t)
-		w.policy = func() *policy.Snapshot { return nil }
-		expectError(t, w, "")
-	})
+}
+
+// TestNoPolicy: as long as no policy was delivered nothing is allowed, and what is
+// decided is told to who wants to know.
+func TestNoPolicy(t *testing.T) {
+	snapshot, err := things()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decided := make(chan *extproc.Record, 3)
+	w := newWorld(t, func(c *extproc.ServerConfig) { c.Decided = func(r *extproc.Record) { decided <- r } })
+	w.policy = func() *policy.Snapshot { return nil }
+	r := w.get(t, "/v1.0/things")
+	if r.Status != 503 || code(t, r.Body) != "policy_not_loaded" || w.upstream.last != nil {
+		t.Errorf("got %d %s", r.Status, r.Body)
+	}
+	if d := <-decided; d.Code != "policy_not_loaded" || d.Outcome != extproc.OutcomeDenied || d.Method != "GET" || d.Revision != "" {
+		t.Errorf("record %+v", d)
+	}
+	w.policy = func() *policy.Snapshot { return snapshot }
+	if r := w.get(t, "/v1.0/things"); r.Status != 200 {
+		t.Errorf("with a policy: %d %s", r.Status, r.Body)
+	}
+	first := <-decided
+	if first.Endpoint != "list" || first.Outcome != extproc.OutcomeSanitized || first.Revision != snapshot.Revision() {
+		t.Errorf("record %+v", first)
+	}
 }
 
 // expectError sends a request and expects that the stream ends with an internal

@@ -28,7 +28,7 @@ type Gateway struct {
 
 // GatewayConfig is what NewGateway needs. All fields but Origin are required.
 type GatewayConfig struct {
-	// Policy returns the snapshot in force. It must not return nil.
+	// Policy returns the snapshot in force. While it returns nil, exchanges are refused.
 	Policy func() *policy.Snapshot
 	// Codec makes and reveals pseudonyms.
 	Codec *pseudonym.Codec

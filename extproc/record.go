@@ -28,8 +28,13 @@ type Record struct {
 	Duration time.Duration
 	// Decision is how long it took until Envoy had the answer to the request, waiting
 	// for a token included; 0 if there was none.
-	Decision  time.Duration
-	Revision  string
+	Decision time.Duration
+	Revision string
+	// Bundles are the revisions of the bundles that the policy was delivered in, by
+	// name; nil if it was not.
+	Bundles map[string]string
+	// Method is the request's, or "other" for one that HTTP itself does not define.
+	Method    string
 	Connector string
 	Endpoint  string
 	Outcome   string

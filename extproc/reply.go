@@ -55,6 +55,7 @@ var answers = map[string]answer{
 	"link_not_alone":              {400, "A page link must be used as it was given, without further query options."},
 	"denied_by_policy":            {403, "The policy denies this request."},
 	"policy_error":                {500, "The policy could not decide. The operator finds the cause in the log."},
+	"policy_not_loaded":           {503, "The policy of this service has not been loaded yet. Try again later."},
 	"token_unavailable":           {503, "No access token for the upstream is to be had at the moment. Try again later."},
 
 	// The response.

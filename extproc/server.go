@@ -37,6 +37,9 @@ type ServerConfig struct {
 	Tokens  TokenSource
 	Log     *slog.Logger
 	Metrics *Metrics
+	// Decided, if not nil, gets the record of each exchange at its end, to keep. It must
+	// not block.
+	Decided func(*Record)
 	// RequestTimeout bounds the decision of a request, waiting for a token
 	// included. It must be below Envoy's message_timeout, so that the client gets
 	// our answer. Zero means 4 seconds.

@@ -58,6 +58,10 @@ func (s *stream) run() (err error) {
 	record := s.exchange.Close()
 	s.server.config.Metrics.observe(&record)
 	record.Log(context.WithoutCancel(s.grpc.Context()), s.server.config.Log)
+	if decided := s.server.config.Decided; decided != nil {
+		kept := record
+		decided(&kept)
+	}
 	return err
 }
 

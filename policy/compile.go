@@ -32,7 +32,7 @@ func (s *sources) parse(p *problems, withTests bool) map[string]*ast.Module {
 		err    error
 	}
 	results := make([]result, len(s.files))
-	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities()}
+	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: Capabilities()}
 	var parsing sync.WaitGroup
 	for i, f := range s.files {
 		if f.test() && !withTests {
@@ -117,7 +117,7 @@ func (s *sources) newCompiler(p *problems, modules map[string]*ast.Module) (*com
 	c.compiler = ast.NewCompiler().
 		SetErrorLimit(0).
 		WithStrict(true).
-		WithCapabilities(capabilities()).
+		WithCapabilities(Capabilities()).
 		WithSchemas(schemaSet).
 		WithUseTypeCheckAnnotations(true).
 		WithPathConflictsCheck(func(path []string) (bool, error) { return lookup(s.data, path), nil }).
@@ -154,9 +154,9 @@ func (p *problems) addOPA(file string, err error) {
 	}
 }
 
-// capabilities are OPA's, without builtins that read the process or the network,
+// Capabilities are OPA's, without builtins that read the process or the network,
 // or whose result nobody can repeat.
-func capabilities() *ast.Capabilities {
+func Capabilities() *ast.Capabilities {
 	c := ast.CapabilitiesForThisVersion()
 	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool {
 		return b.Name == "http.send" || b.Name == "opa.runtime" || b.Name == "uuid.rfc4122" ||

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/bundle"
 
 	"github.com/graphveil/graphveil/policy"
 )
@@ -42,12 +46,12 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// watch runs an engine on a folder. Each reload is sent to the channel.
-func watch(t *testing.T, folder string) (*policy.Engine, <-chan bool, *logBuffer) {
+// watch runs an engine on policy paths. Each reload is sent to the channel.
+func watch(t *testing.T, paths ...string) (*policy.Engine, <-chan bool, *logBuffer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	log := &logBuffer{}
-	e, err := policy.NewEngine(ctx, policy.Config{Paths: []string{folder}}, slog.New(slog.NewTextHandler(log, nil)))
+	e, err := policy.NewEngine(ctx, policy.Config{Paths: paths}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +174,62 @@ func TestReloadConfigMap(t *testing.T) {
 		awaitReload(t, reloads, true)
 		if !serves(t, e.Current(), "/"+name) {
 			t.Errorf("%s is not in force", name)
+		}
+	}
+}
+
+// TestReloadProjected follows what a kubelet does to a volume whose items are in
+// folders of their own, policy paths of which name the folder and a bundle file: the
+// old files go away after the swap.
+func TestReloadProjected(t *testing.T) {
+	volume := t.TempDir()
+	version := func(n int, name string) string {
+		folder := fmt.Sprintf("..2026_%02d", n)
+		write(t, filepath.Join(volume, folder, "things"), versioned(name))
+		file, err := os.Create(filepath.Join(volume, folder, "denials.tar.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		rego := fmt.Sprintf("package graphveil.custom\n\ndeny contains \"closed\" if input.request.path == \"/two\"\n\ndeny contains \"never_%d\" if input.request.path == \"/never\"\n", n)
+		b := bundle.Bundle{Data: map[string]any{}, Modules: []bundle.ModuleFile{{URL: "custom.rego", Path: "/custom.rego", Raw: []byte(rego), Parsed: ast.MustParseModule(rego)}}}
+		if err := bundle.NewWriter(file).UseModulePath(true).DisableFormat(true).Write(b); err != nil {
+			t.Fatal(err)
+		}
+		return folder
+	}
+	swap := func(folder string) {
+		t.Helper()
+		old, _ := os.Readlink(filepath.Join(volume, "..data"))
+		for _, step := range []error{
+			os.Symlink(folder, filepath.Join(volume, "..data_tmp")),
+			os.Rename(filepath.Join(volume, "..data_tmp"), filepath.Join(volume, "..data")),
+		} {
+			if step != nil {
+				t.Fatal(step)
+			}
+		}
+		if old != "" {
+			if err := os.RemoveAll(filepath.Join(volume, old)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	swap(version(1, "one"))
+	for _, name := range []string{"things", "denials.tar.gz"} {
+		if err := os.Symlink("..data/"+name, filepath.Join(volume, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, reloads, _ := watch(t, filepath.Join(volume, "things"), filepath.Join(volume, "denials.tar.gz"))
+	for i, name := range []string{"two", "three", "four"} {
+		swap(version(i+2, name))
+		awaitReload(t, reloads, true)
+		if !serves(t, e.Current(), "/"+name) {
+			t.Errorf("%s is not in force", name)
+		}
+		if d := decide(t, e.Current(), "/"+name, policy.Input{}); d.Allow == (name == "two") {
+			t.Errorf("%s: the bundle file is not in force: %+v", name, d)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // of the connectors, which are most of a policy, need not stay in memory when
 // they have been evaluated.
 func (c *compiled) compileReach(path []string) (*ast.Compiler, error) {
-	compiler := ast.NewCompiler().WithCapabilities(capabilities())
+	compiler := ast.NewCompiler().WithCapabilities(Capabilities())
 	compiler.Compile(c.reach(path))
 	if compiler.Failed() {
 		return nil, fmt.Errorf("compiling the decision alone: %w", compiler.Errors)

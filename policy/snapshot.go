@@ -25,6 +25,8 @@ type Snapshot struct {
 	decision        *query
 	// unneeded are complaints about permissions that no endpoint needs.
 	unneeded Errors
+	// bundles are the revisions of the delivered bundles, by name.
+	bundles map[string]string
 }
 
 // ConnectorInfo describes a connector.
@@ -170,6 +172,10 @@ func asValue(term *ast.Term, _ *rego.EvalContext) (any, error) { return term.Val
 // Revision is a digest of the Rego, the data and the settings. Equal revisions
 // decide equally.
 func (s *Snapshot) Revision() string { return s.revision }
+
+// Bundles are the names of the delivered bundles that the policy is made of, each
+// with the revision that its manifest has. It must not be changed; nil means none.
+func (s *Snapshot) Bundles() map[string]string { return s.bundles }
 
 // Connectors describes the connectors, sorted by name.
 func (s *Snapshot) Connectors() []ConnectorInfo { return slices.Clone(s.connectors) }

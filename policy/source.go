@@ -30,6 +30,13 @@ type Config struct {
 	// Connectors are those to serve; one that the policy does not have is an
 	// error. Empty means all.
 	Connectors []string
+	// Delivered says that bundles are delivered to the Engine (Engine.Stage). Paths
+	// are then what is in force beside them, and empty means nothing. Load, which
+	// gets no delivery, refuses.
+	Delivered bool
+	// Verification, if not nil, is what the signatures of bundle files are checked
+	// with. Then Paths may name nothing but bundle files.
+	Verification *bundle.VerificationConfig
 }
 
 // source is one Rego file.
@@ -53,6 +60,14 @@ type sources struct {
 
 // readSources reads every file of the policy, test files included.
 func readSources(c Config) (*sources, error) {
+	if c.Delivered {
+		return nil, Errors{{Code: "policy_delivered", Message: "the policy is delivered in bundles, which are not fetched here", Hint: "name the folder or the bundle file to look at with --policy"}}
+	}
+	return readDelivered(c, nil)
+}
+
+// readDelivered reads every file of the policy, those of a delivery included.
+func readDelivered(c Config, d *Delivery) (*sources, error) {
 	s := &sources{data: map[string]any{}, settings: c.Settings, serve: c.Connectors}
 	var p problems
 	s.readTree(&p, shipped, "lib", "")
@@ -60,22 +75,29 @@ func readSources(c Config) (*sources, error) {
 		s.files[i].library = true
 	}
 	paths := c.Paths
-	if len(paths) == 0 {
+	if d != nil {
+		s.addDelivery(&p, d)
+	} else if len(paths) == 0 {
 		paths = []string{Builtin}
 	}
 	for _, name := range paths {
 		before := len(s.files)
 		switch {
+		case isBundleFile(name):
+			s.readBundle(&p, name, c.Verification)
+		case c.Verification != nil:
+			p.add(&Error{Code: "not_verified", File: name, Message: "only a bundle file has a signature that can be verified", Hint: "name a .tar.gz file, or leave the verification key out"})
 		case name == Builtin:
 			s.readTree(&p, shipped, "connectors", "")
-		case strings.HasSuffix(name, ".tar.gz"):
-			s.readBundle(&p, name)
 		default:
 			s.readTree(&p, os.DirFS(name), ".", name)
 		}
 		if len(s.files) == before && len(p.list) == 0 {
 			p.add(&Error{Code: "empty_policy", File: name, Message: "there is no Rego file here", Hint: "an empty policy is a mistake, not a permission; name a folder with .rego files, or " + Builtin})
 		}
+	}
+	if d != nil && len(p.list) == 0 && !slices.ContainsFunc(s.files, func(f source) bool { return !f.library }) {
+		p.add(&Error{Code: "empty_policy", Message: "there is no Rego file in the bundles", Hint: "an empty policy is a mistake, not a permission"})
 	}
 	return s, p.err()
 }
@@ -204,17 +226,26 @@ func merge(dst, src map[string]any, at string) string {
 	return ""
 }
 
-// readBundle reads an OPA bundle file. Signatures are not checked here.
-func (s *sources) readBundle(p *problems, name string) {
+func isBundleFile(name string) bool { return strings.HasSuffix(name, ".tar.gz") }
+
+// readBundle reads an OPA bundle file. Its signature is checked if there is
+// something to check it with.
+func (s *sources) readBundle(p *problems, name string, verification *bundle.VerificationConfig) {
 	file, err := os.Open(name)
 	if err != nil {
 		p.add(&Error{Code: "read_error", File: name, Message: "reading the bundle: " + causeOf(err)})
 		return
 	}
 	defer file.Close()
-	b, err := bundle.NewReader(file).WithSkipBundleVerification(true).WithLazyLoadingMode(false).WithProcessAnnotations(true).Read()
+	b, err := bundle.NewReader(file).
+		WithSkipBundleVerification(verification == nil).WithBundleVerificationConfig(verification).
+		WithLazyLoadingMode(false).WithProcessAnnotations(true).Read()
 	if err != nil {
 		p.add(&Error{Code: "bundle_error", File: name, Message: "reading the bundle: " + err.Error()})
+		return
+	}
+	if b.Type() == bundle.DeltaBundleType {
+		p.add(&Error{Code: "bundle_error", File: name, Message: "a delta bundle is no policy by itself", Hint: "name the bundle that it changes"})
 		return
 	}
 	for _, m := range b.Modules {

@@ -100,7 +100,7 @@ func (e *Engine) watchFolders(watcher *fsnotify.Watcher) error {
 		if err := add(filepath.Dir(filepath.Clean(path))); err != nil {
 			return err
 		}
-		if strings.HasSuffix(path, ".tar.gz") {
+		if isBundleFile(path) {
 			continue
 		}
 		root, err := filepath.EvalSymlinks(path)

@@ -1,0 +1,65 @@
+package opa
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/logging"
+)
+
+// logger is what OPA logs to. Its debug level has headers and bodies, so there is
+// none, and queries of URLs, where signatures of links may be, are left out. What OPA tells
+// at level info, every few seconds, is logged at the level of info.
+type logger struct {
+	log  *slog.Logger
+	info slog.Level
+	// failed, if not nil, gets the format of each error.
+	failed func(format string)
+}
+
+var queries = regexp.MustCompile(`(https?://[^\s"?]*)\?[^\s"]*`)
+
+// plain leaves the queries of URLs out of a text.
+func plain(text string) string { return queries.ReplaceAllString(text, "$1?…") }
+
+func (l logger) at(level slog.Level, format string, args []any) {
+	if l.log.Enabled(context.Background(), level) {
+		l.log.Log(context.Background(), level, plain(fmt.Sprintf(format, args...)))
+	}
+}
+
+// Debug implements logging.Logger.
+func (l logger) Debug(string, ...any) {}
+
+// Info implements logging.Logger.
+func (l logger) Info(format string, args ...any) { l.at(l.info, format, args) }
+
+// Warn implements logging.Logger.
+func (l logger) Warn(format string, args ...any) { l.at(slog.LevelWarn, format, args) }
+
+// Error implements logging.Logger.
+func (l logger) Error(format string, args ...any) {
+	if l.failed != nil {
+		l.failed(format)
+	}
+	l.at(slog.LevelError, format, args)
+}
+
+// WithFields implements logging.Logger.
+func (l logger) WithFields(fields map[string]any) logging.Logger {
+	attrs := make([]any, 0, 2*len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		attrs = append(attrs, name, fields[name])
+	}
+	return logger{l.log.With(attrs...), l.info, l.failed}
+}
+
+// GetLevel implements logging.Logger.
+func (l logger) GetLevel() logging.Level { return logging.Info }
+
+// SetLevel implements logging.Logger; the level is that of the configuration.
+func (l logger) SetLevel(logging.Level) {}

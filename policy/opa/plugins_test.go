@@ -1,0 +1,399 @@
+package opa_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/graphveil/graphveil/policy"
+	"github.com/graphveil/graphveil/policy/odata"
+	"github.com/graphveil/graphveil/policy/opa"
+	"github.com/graphveil/graphveil/policy/opa/opatest"
+)
+
+// things is a connector that serves /NAME. It calls a function of the library, which
+// OPA itself does not know.
+func things(name string) string {
+	return `-- things.rego --
+# METADATA
+# title: Things
+# description: Things, for tests.
+package graphveil.connectors.things
+
+import data.graphveil.shape
+
+permissions := {"Thing.Read.All"}
+
+endpoints["list"] := {
+	"methods": {"GET"},
+	"path": "/` + name + `",
+	"response": {"value": [{"id": shape.keep, "kind": shape.phrases(["small"])}]},
+}
+`
+}
+
+// closed denies all, for the connector of things.
+const closed = `-- custom.rego --
+package graphveil.custom
+
+deny contains "closed" if data.closed == true
+-- data.json --
+{"closed": true}
+`
+
+// broken has a reference that leads nowhere, which OPA does not mind.
+var broken = strings.Replace(things("broken"), "shape.keep", "shape.kep", 1)
+
+// rig is an engine with plugins and the server that they talk to.
+type rig struct {
+	*opatest.Server
+	t       testing.TB
+	key     *opatest.Key
+	engine  *policy.Engine
+	plugins *opa.Plugins
+	log     *logBuffer
+	// registry is where the metrics are, stop ends the plugins.
+	registry prometheus.Registerer
+	stop     func()
+	mu       sync.Mutex
+	reloads  map[bool]int
+}
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newRig(t testing.TB) *rig {
+	return &rig{Server: opatest.Start(t), t: t, key: opatest.NewKey(t), log: &logBuffer{}, reloads: map[bool]int{}}
+}
+
+func (r *rig) set(name, revision, archive string, roots ...string) {
+	r.t.Helper()
+	r.Set(name, opatest.Bundle(r.t, revision, archive, r.key, roots...))
+}
+
+// start starts the plugins with a configuration after the services and keys.
+func (r *rig) start(rest string, paths ...string) {
+	r.t.Helper()
+	file := filepath.Join(r.t.TempDir(), "opa.yaml")
+	if err := os.WriteFile(file, []byte(r.Config(r.key, rest)), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	config, err := opa.Read(file)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	served := policy.Config{Paths: paths, Delivered: config.Delivers(), Connectors: []string{"things"}}
+	if len(paths) > 0 {
+		served.Connectors = nil
+	}
+	r.engine, err = policy.NewEngine(ctx, served, log)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.engine.OnReload(func(ok bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.reloads[ok]++
+	})
+	r.registry = prometheus.NewRegistry()
+	r.plugins, err = opa.New(ctx, config, r.engine, log, r.registry)
+	if err == nil {
+		err = r.plugins.Start(ctx)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.stop = sync.OnceFunc(func() {
+		stopping, stop := context.WithTimeout(context.Background(), 3*time.Second)
+		defer stop()
+		r.plugins.Stop(stopping)
+		cancel()
+	})
+	r.t.Cleanup(func() {
+		r.stop()
+		if strings.Contains(r.log.String(), opatest.Token) {
+			r.t.Error("the token of the service is in the log")
+		}
+		if r.t.Failed() {
+			r.t.Logf("log:\n%.8000s", r.log)
+		}
+	})
+}
+
+func (r *rig) rejected() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reloads[false]
+}
+
+// serves tells whether the policy in force allows GET of a path.
+func (r *rig) serves(path string) bool {
+	r.t.Helper()
+	s := r.engine.Current()
+	if s == nil {
+		return false
+	}
+	target, err := odata.ParseTarget(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	route, denial := s.Route("GET", target)
+	if denial != nil {
+		return false
+	}
+	return s.Decide(context.Background(), route, policy.Input{Method: "GET", Target: target}).Allow
+}
+
+func (r *rig) wait(what string, so func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			ready := "ready"
+			if err := r.plugins.Ready(); err != nil {
+				ready = err.Error()
+			}
+			r.t.Fatalf("waiting for %s: in vain; %s; status %.1500s", what, ready, r.Status())
+		}
+	}
+}
+
+func (r *rig) loaded() {
+	r.t.Helper()
+	r.wait("a policy", func() bool {
+		select {
+		case <-r.engine.Loaded():
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+func (r *rig) status(part string) func() bool {
+	return func() bool { return strings.Contains(r.Status(), part) }
+}
+
+const statusSection = "status: {service: control}\n"
+
+// TestBundle follows one bundle through its revisions, good and bad.
+func TestBundle(t *testing.T) {
+	r := newRig(t)
+	r.start(opatest.BundleSection("main") + statusSection)
+	r.wait("the bundle to be missed", func() bool {
+		return strings.Contains(r.plugins.Ready().Error(), `bundle "main": server replied with Not Found`)
+	})
+	select {
+	case <-r.engine.Loaded():
+		t.Error("loaded without a policy")
+	default:
+	}
+	if r.rejected() != 0 {
+		t.Error("a bundle that is not there was counted as refused")
+	}
+
+	r.set("main", "v1", things("one"))
+	r.loaded()
+	if err := r.plugins.Ready(); err != nil || !r.serves("/one") {
+		t.Errorf("the first bundle: %v", err)
+	}
+	first := r.engine.Current()
+	if first.Bundles()["main"] != "v1" {
+		t.Errorf("bundles %v", first.Bundles())
+	}
+	r.wait("the status of v1", r.status(`"active_revision":"v1"`))
+
+	// The same files in another revision: only its name is new.
+	r.set("main", "v2", things("one"))
+	r.wait("v2", func() bool { return r.engine.Current().Bundles()["main"] == "v2" })
+	if r.engine.Current().Revision() != first.Revision() || first.Bundles()["main"] != "v1" {
+		t.Error("the same policy has another digest, or the old snapshot changed")
+	}
+
+	for _, bad := range []struct {
+		what, says string
+		file       []byte
+	}{
+		{"a broken reference", "shape.kep", opatest.Bundle(t, "bad", broken, r.key)},
+		{"no connector", "there is no Rego file in the bundles", opatest.Bundle(t, "bad", "", r.key)},
+		{"a package of the library", "has no meaning here", opatest.Bundle(t, "bad", strings.ReplaceAll(closed, "graphveil.custom", "graphveil.shape"), r.key)},
+		{"another key", "failed to verify JWT signature", opatest.Bundle(t, "bad", things("evil"), opatest.NewKey(t))},
+		{"no signature", "bundle missing .signatures.json file", opatest.Bundle(t, "bad", things("evil"), nil)},
+		{"an unsigned delta", "delta bundles do not support signature verification", opatest.Delta(t, "bad", "/closed", false)},
+		{"no bundle", "gzip", []byte("CANARY no gzip")},
+	} {
+		before := r.rejected()
+		r.Set("main", bad.file)
+		r.wait(bad.what+" in the status", r.status(bad.says))
+		r.wait(bad.what+" to be counted", func() bool { return r.rejected() > before })
+		if s := r.engine.Current(); !r.serves("/one") || s.Revision() != first.Revision() || s.Bundles()["main"] != "v2" {
+			t.Errorf("%s replaced the policy in force", bad.what)
+		}
+		if !strings.Contains(r.Status(), `"active_revision":"v2"`) || !strings.Contains(r.log.String(), bad.says) {
+			t.Errorf("%s: status %.1000s", bad.what, r.Status())
+		}
+	}
+
+	r.set("main", "v3", things("three"))
+	r.wait("v3", func() bool { return r.serves("/three") })
+	r.SetDown(true)
+	sent := r.Served("main")
+	time.Sleep(1500 * time.Millisecond)
+	r.SetDown(false)
+	r.wait("the status of the failure", func() bool {
+		return strings.Contains(r.Received(), "server replied with Service Unavailable")
+	})
+	if !r.serves("/three") || r.serves("/one") {
+		t.Error("a server that is down changed the policy")
+	}
+	r.wait("the server to be asked again", r.status(`"active_revision":"v3"`))
+	time.Sleep(1500 * time.Millisecond)
+	if again := r.Served("main") - sent; again > 2 {
+		t.Errorf("an unchanged bundle was sent %d times", again)
+	}
+}
+
+// TestBeside: an author's bundle of denials beside the shipped connectors.
+func TestBeside(t *testing.T) {
+	r := newRig(t)
+	const path = "/v1.0/users"
+	r.set("denials", "v1", closed, "graphveil/custom", "closed")
+	r.start(opatest.BundleSection("denials"), policy.Builtin)
+	r.loaded()
+	if len(r.engine.Current().Endpoints()) < 50 || r.serves(path) {
+		t.Fatal("the shipped connectors are not there, or nothing denies")
+	}
+	r.set("denials", "v2", strings.Replace(closed, "true}", "false}", 1), "graphveil/custom", "closed")
+	r.wait("the denial to be gone", func() bool { return r.serves(path) })
+}
+
+// TestBundlesTogether: what a bundle allows is not in force before the one that
+// denies it is there.
+func TestBundlesTogether(t *testing.T) {
+	r := newRig(t)
+	r.set("main", "m1", things("one"), "graphveil/connectors")
+	r.start(opatest.BundleSection("main", "denials") + statusSection)
+	r.wait("main", r.status(`"active_revision":"m1"`))
+	if r.engine.Current() != nil || !strings.Contains(r.plugins.Ready().Error(), `bundle "denials": `) {
+		t.Errorf("one of two bundles is in force; %v", r.plugins.Ready())
+	}
+	r.set("denials", "d1", closed, "graphveil/custom", "closed")
+	r.loaded()
+	if r.serves("/one") {
+		t.Error("the denial is not in force")
+	}
+	if b := r.engine.Current().Bundles(); b["main"] != "m1" || b["denials"] != "d1" {
+		t.Errorf("bundles %v", b)
+	}
+	r.set("denials", "d2", strings.Replace(closed, "true}", "false}", 1), "graphveil/custom", "closed")
+	r.wait("the denial to be gone", func() bool { return r.serves("/one") })
+	// Bundles that claim the same are refused by OPA.
+	r.set("denials", "d3", closed, "graphveil")
+	r.wait("the overlap", func() bool { return r.rejected() > 0 })
+	if !r.serves("/one") {
+		t.Error("an overlap changed the policy")
+	}
+}
+
+// TestDiscovery: the bundles are named by a configuration that is a bundle itself.
+func TestDiscovery(t *testing.T) {
+	r := newRig(t)
+	discovered := func(names ...string) string {
+		var sections []string
+		for _, name := range names {
+			sections = append(sections, `"`+name+`": {"service": "control", "signing": {"keyid": "release"}, "polling": {"min_delay_seconds": 1, "max_delay_seconds": 1}}`)
+		}
+		return "-- data.json --\n" + `{"bundles": {` + strings.Join(sections, ", ") + `}, "status": {"service": "control"}}` + "\n"
+	}
+	unsigned := strings.ReplaceAll(discovered("main"), `"signing": {"keyid": "release"}, `, "")
+	r.set("main", "m1", things("one"), "graphveil/connectors")
+	r.set("denials", "d1", closed, "graphveil/custom", "closed")
+	r.start("discovery: {service: control, resource: /bundles/config, signing: {keyid: release}, polling: {min_delay_seconds: 1, max_delay_seconds: 1}}\n" + statusSection)
+	r.wait("discovery to be missed", func() bool {
+		return strings.Contains(r.plugins.Ready().Error(), "discovery: server replied with Not Found")
+	})
+	r.set("config", "c1", unsigned)
+	r.wait("a configuration without signatures to be refused", func() bool {
+		return strings.Contains(r.plugins.Ready().Error(), "bundles.main: the bundle need not be signed")
+	})
+	r.set("config", "c2", discovered("main"))
+	r.loaded()
+	if !r.serves("/one") {
+		t.Fatal("the discovered bundle is not in force")
+	}
+	r.set("config", "c3", discovered("main", "denials"))
+	r.wait("the second bundle", func() bool { return !r.serves("/one") })
+	r.set("config", "c4", discovered("main"))
+	r.wait("the second bundle to be gone", func() bool { return r.serves("/one") })
+	if b := r.engine.Current().Bundles(); len(b) != 1 {
+		t.Errorf("bundles %v", b)
+	}
+	// What is left must be a policy too, or the last one stays.
+	r.set("config", "c5", discovered("main", "denials"))
+	r.wait("the second bundle again", func() bool { return !r.serves("/one") })
+	r.set("denials", "d2", strings.Replace(closed, "true}", "false}", 1), "graphveil/custom", "closed")
+	r.wait("the denial to be gone", func() bool { return r.serves("/one") })
+	before := r.rejected()
+	r.set("config", "c6", discovered("denials"))
+	r.wait("the loss of the connector to be refused", func() bool { return r.rejected() > before })
+	if !r.serves("/one") || !strings.Contains(r.log.String(), "policy not reloaded, the old one stays in force") {
+		t.Error("a policy without its connector is in force")
+	}
+}
+
+// TestPersisted: a bundle that was kept on disk is verified again when it is loaded
+// while the server is down.
+func TestPersisted(t *testing.T) {
+	folder := t.TempDir()
+	section := opatest.BundleSection("main") + "    persist: true\npersistence_directory: " + folder + "\n"
+	t.Run("kept", func(t *testing.T) {
+		r := newRig(t)
+		r.set("main", "v1", things("one"))
+		r.start(section)
+		r.loaded()
+		r.wait("the file", func() bool {
+			_, err := os.Stat(filepath.Join(folder, "bundles/main/bundle.tar.gz"))
+			return err == nil
+		})
+		again := newRig(t)
+		again.key = r.key
+		again.SetDown(true)
+		again.start(section)
+		again.loaded()
+		if !again.serves("/one") {
+			t.Error("the bundle on disk is not in force")
+		}
+	})
+	t.Run("other key", func(t *testing.T) {
+		r := newRig(t)
+		r.SetDown(true)
+		r.start(section)
+		r.wait("the server to be missed", func() bool { return strings.Contains(r.plugins.Ready().Error(), "Service Unavailable") })
+		if r.engine.Current() != nil || !strings.Contains(r.log.String(), "failed to verify JWT signature") {
+			t.Error("a bundle on disk that this key did not sign is in force")
+		}
+	})
+}
