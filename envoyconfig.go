@@ -13,7 +13,7 @@ import (
 func newEnvoy() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "envoy",
-		Short: "What Envoy needs",
+		Short: "What Envoy needs, and Envoy alone",
 		Args:  cobra.NoArgs,
 	}
 	var file, format string
@@ -50,6 +50,6 @@ a configuration of your own.`,
 	}
 	configFlag(config, &file)
 	config.Flags().StringVar(&format, "format", "yaml", "`yaml` or json")
-	c.AddCommand(config)
+	c.AddCommand(config, newEnvoyRun())
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,6 +164,17 @@ func (p *Process) Address() string { return p.address }
 // Admin is where the admin interface listens: the path of a socket, or an IP
 // address and port.
 func (p *Process) Admin() string { return p.admin.address }
+
+// Ready asks Envoy whether it accepts connections.
+func (p *Process) Ready(ctx context.Context) error {
+	_, err := p.admin.ask(ctx, http.MethodGet, adminReady)
+	return err
+}
+
+// Metrics are the statistics that Envoy has used, in Prometheus' format.
+func (p *Process) Metrics(ctx context.Context) ([]byte, error) {
+	return p.admin.ask(ctx, http.MethodGet, "/stats/prometheus?usedonly")
+}
 
 // Pid is the id of the process.
 func (p *Process) Pid() int { return p.command.Process.Pid }

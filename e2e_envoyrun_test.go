@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// launchEnvoy runs Envoy as a command of its own.
+func (l *lab) launchEnvoy() (c *child, listening record) {
+	l.t.Helper()
+	c = l.launchCommand("envoy", func(c *child) {
+		c.Args = slices.Insert(c.Args, 2, "run", "--probes", "127.0.0.1:0", "--drain-time", "1s")
+	})
+	return c, c.find(l.t, "Envoy listening")
+}
+
+// TestDrainEnvoyRun stops a Pod of two containers as a cluster does if the processor
+// is a sidecar container: Envoy first, the processor when it has ended.
+func TestDrainEnvoyRun(t *testing.T) {
+	l := newLab(t, nil)
+	processor := l.launch("serve")
+	c, listening := l.launchEnvoy()
+	if status, body := get(t, listening.Admin+"/readyz"); status != http.StatusOK {
+		t.Fatalf("ready: %d %s", status, body)
+	}
+	load := l.startLoad(listening.URL)
+	if status, body := get(t, listening.Admin+"/metrics"); status != http.StatusOK || !strings.Contains(body, "envoy_http_downstream_rq_active") {
+		t.Errorf("metrics: %d %.300s", status, body)
+	}
+	load.stopping.Store(true)
+	l.check(c.Process.Signal(syscall.SIGTERM))
+	wait(t, "readiness to be taken away", func() bool {
+		status, _ := get(t, listening.Admin+"/readyz")
+		return status == http.StatusServiceUnavailable
+	})
+	if status, _ := get(t, listening.Admin+"/healthz"); status != http.StatusOK {
+		t.Errorf("alive while draining: %d", status)
+	}
+	load.check(t)
+	if err := c.Wait(); err != nil {
+		t.Errorf("Envoy's command ended with %v", err)
+	}
+	since := time.Now()
+	l.check(processor.Process.Signal(syscall.SIGTERM))
+	processor.end(t, l)
+	if took := time.Since(since); took > l.config.Processor.DrainTimeout/2 {
+		t.Errorf("the processor waited %s for nobody", took)
+	}
+}
+
+// TestEnvoyRunEnds is an Envoy that dies: the command ends with an error, for
+// whoever runs it to start it again.
+func TestEnvoyRunEnds(t *testing.T) {
+	l := newLab(t, nil)
+	c, _ := l.launchEnvoy()
+	l.check(syscall.Kill(childOf(t, c.Process.Pid), syscall.SIGKILL))
+	if err := c.Wait(); err == nil || !strings.Contains(c.logs.String(), "Envoy ended by itself") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestEnvoyRunRefuses(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--drain-time", "25s"}, "processor.drain_timeout, 25s"},
+		{[]string{"--drain-time", "10ms"}, "--drain-time is 10ms"},
+		{nil, "cert_file"}, // without a configuration there is no certificate
+	} {
+		_, stderr, exit := command(t, "", append([]string{"envoy", "run"}, test.args...)...)
+		if exit != exitUsage || !strings.Contains(stderr, test.want) {
+			t.Errorf("%v: exit %d, %s", test.args, exit, stderr)
+		}
+	}
+}
+
+// childOf is the one process that process pid started.
+func childOf(t *testing.T, pid int) int {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, _ := os.ReadFile(file) // a process may be gone by now
+		var state string
+		var parent int
+		_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
+		if _, err := fmt.Sscan(rest, &state, &parent); err != nil || parent != pid {
+			continue
+		}
+		child, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return child
+	}
+	t.Fatal("no process was started")
+	return 0
+}
