@@ -11,6 +11,7 @@ type Metrics struct {
 	bytes     *prometheus.CounterVec
 	fields    *prometheus.CounterVec
 	stalls    prometheus.Counter
+	modes     *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -42,12 +43,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "graphveil_stalled_exchanges_total",
 			Help: "Exchanges ended because neither side sent a message for the idle timeout.",
 		}),
+		modes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "graphveil_unsafe_modes_total",
+			Help: "Exchanges refused because the ext_proc filter of Envoy runs in a mode that could let undecided data pass, by setting and its value.",
+		}, []string{"setting", "value"}),
 	}
-	r.MustRegister(m.exchanges, m.decision, m.duration, m.bytes, m.fields, m.stalls)
+	r.MustRegister(m.exchanges, m.decision, m.duration, m.bytes, m.fields, m.stalls, m.modes)
 	return m
 }
 
 func (m *Metrics) stalled() { m.stalls.Inc() }
+
+func (m *Metrics) refusedMode(mode mode) { m.modes.WithLabelValues(mode.setting, mode.value).Inc() }
 
 func (m *Metrics) observe(r *Record) {
 	m.exchanges.WithLabelValues(r.Connector, r.Endpoint, r.Outcome, r.Code).Inc()

@@ -5,10 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/extproc/extproctest"
@@ -119,42 +116,6 @@ func TestZeroExchange(t *testing.T) {
 	}
 	if f, refusal := new(extproc.Exchange).Request(t.Context(), extproc.RequestHead{Method: "GET", Target: "/v1.0/things"}); refusal == nil {
 		t.Errorf("zero: a request without a policy: %v", f)
-	}
-}
-
-// TestWrongMode announces body modes in which Envoy would let bytes pass that
-// nobody decided.
-func TestWrongMode(t *testing.T) {
-	type mode = filterv3.ProcessingMode_BodySendMode
-	const (
-		none    = filterv3.ProcessingMode_NONE
-		streams = filterv3.ProcessingMode_STREAMED
-		buffers = filterv3.ProcessingMode_BUFFERED
-		partial = filterv3.ProcessingMode_BUFFERED_PARTIAL
-		duplex  = filterv3.ProcessingMode_FULL_DUPLEX_STREAMED
-	)
-	configs := []*extprocv3.ProtocolConfiguration{nil, {}}
-	for _, m := range []mode{none, streams, buffers, partial} {
-		configs = append(configs, &extprocv3.ProtocolConfiguration{ResponseBodyMode: m})
-	}
-	for _, m := range []mode{streams, buffers, partial, duplex} {
-		configs = append(configs, &extprocv3.ProtocolConfiguration{ResponseBodyMode: duplex, RequestBodyMode: m})
-	}
-	for _, c := range configs {
-		w := newWorld(t)
-		m := getThings()
-		m.ProtocolConfig = c
-		replies, err := w.Play(t.Context(), m, ok(), page())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if status.Code(replies.Err) != codes.FailedPrecondition || len(replies.All) > 0 {
-			t.Errorf("%v: error %v, %d replies", c, replies.Err, len(replies.All))
-			continue
-		}
-		if !strings.Contains(replies.Err.Error(), "graphveil envoy config") {
-			t.Errorf("%v: the error does not say what to do: %v", c, replies.Err)
-		}
 	}
 }
 

@@ -72,7 +72,8 @@ var answers = map[string]answer{
 	"response_malformed":            {502, "The upstream's response is not valid JSON, or not the number that it should be."},
 	"response_limit":                {502, "The upstream's response exceeds a limit (its length, depth, length of a key or number, members of an object)."},
 
-	// Ourselves.
+	// Ourselves, and Envoy before us.
+	"envoy_mode_refused": {500, "The Envoy in front of this service is set up in a way that could let undecided data pass, so nothing is served. The operator finds the cause in the log."},
 	"internal": {500, "The request could not be processed. The operator finds the cause in the log."},
 }
 

@@ -56,6 +56,7 @@ type Server struct {
 	buffers mem.BufferPool // of everything that is received and sent
 	workers workers
 	streams sync.Pool // of *stream, for what they have allocated
+	modeLog modeLog
 }
 
 // NewServer checks the configuration and returns the service.

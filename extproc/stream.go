@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -126,14 +125,13 @@ func (s *stream) send(r *wire.Reply) error {
 }
 
 func (s *stream) message(m *wire.Request) error {
-	if err := checkMode(m, !s.modeSeen); err != nil {
-		s.exchange.Refuse(&Refusal{Code: "internal"})
-		return err
-	}
-	s.modeSeen = true
 	if s.answered {
 		return nil
 	}
+	if unsafe, found := unsafeMode(m, !s.modeSeen); found {
+		return s.refuseMode(unsafe)
+	}
+	s.modeSeen = true
 	switch m.Phase {
 	case wire.RequestHeaders:
 		err := s.requestHeaders(m)
@@ -146,22 +144,7 @@ func (s *stream) message(m *wire.Request) error {
 	case wire.ResponseTrailers:
 		return s.responseTrailers(m)
 	}
-	s.exchange.Refuse(&Refusal{Code: "internal"})
-	return status.Error(codes.InvalidArgument, "receiving a message: not a phase that is served")
-}
-
-// checkMode refuses every mode in which Envoy would let undecided bytes pass.
-// Envoy announces the body modes in the first message of each stream.
-func checkMode(m *wire.Request, first bool) error {
-	switch {
-	case m.Observing:
-		return status.Error(codes.FailedPrecondition, "receiving a message: observability_mode must be off; use the bootstrap of `graphveil envoy config`")
-	case first && m.ResponseBodyMode != filterv3.ProcessingMode_FULL_DUPLEX_STREAMED:
-		return status.Error(codes.FailedPrecondition, "receiving the first message: response_body_mode must be FULL_DUPLEX_STREAMED; use the bootstrap of `graphveil envoy config`")
-	case first && m.RequestBodyMode != filterv3.ProcessingMode_NONE:
-		return status.Error(codes.FailedPrecondition, "receiving the first message: request_body_mode must be NONE; use the bootstrap of `graphveil envoy config`")
-	}
-	return nil
+	return s.refuse(s.exchange.Refuse(&Refusal{Code: "internal"})) // a phase that nobody asked for
 }
 
 func (s *stream) requestHeaders(m *wire.Request) error {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+
 	"github.com/graphveil/graphveil/envoy"
 )
 
@@ -60,7 +62,22 @@ func Socket(t testing.TB) string {
 // that address and localhost, trusts a for the upstream, and uses one worker.
 func Start(t testing.TB, a *Authority, config envoy.Config) *Envoy {
 	t.Helper()
-	binary := Binary(t)
+	config = fill(t, a, config)
+	return start(t, a, render(t, config), config.Workers)
+}
+
+// StartChanged is [Start] with a bootstrap that change has spoiled, or moved
+// elsewhere: what an operator may do to it.
+func StartChanged(t testing.TB, a *Authority, config envoy.Config, change func(*bootstrapv3.Bootstrap)) *Envoy {
+	t.Helper()
+	config = fill(t, a, config)
+	bootstrap := render(t, config)
+	change(bootstrap)
+	return start(t, a, bootstrap, config.Workers)
+}
+
+func fill(t testing.TB, a *Authority, config envoy.Config) envoy.Config {
+	t.Helper()
 	if config.Listen == "" {
 		config.Listen = "127.0.0.1:0"
 	}
@@ -74,10 +91,21 @@ func Start(t testing.TB, a *Authority, config envoy.Config) *Envoy {
 	if config.Workers == 0 {
 		config.Workers = 1
 	}
+	return config
+}
+
+func render(t testing.TB, config envoy.Config) *bootstrapv3.Bootstrap {
+	t.Helper()
 	bootstrap, err := envoy.Render(config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return bootstrap
+}
+
+func start(t testing.TB, a *Authority, bootstrap *bootstrapv3.Bootstrap, workers int) *Envoy {
+	t.Helper()
+	binary := Binary(t)
 	e := &Envoy{authority: a, accessLog: &buffer{}, log: &buffer{}}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -87,8 +115,9 @@ func Start(t testing.TB, a *Authority, config envoy.Config) *Envoy {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	var err error
 	e.Process, err = envoy.Start(ctx, binary, bootstrap, envoy.Options{
-		Workers:   config.Workers,
+		Workers:   workers,
 		AccessLog: e.accessLog,
 		Log:       e.log,
 		DrainTime: time.Second,
