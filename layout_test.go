@@ -14,11 +14,12 @@ const module = "github.com/graphveil/graphveil"
 // arrows are the imports between our packages, tests aside: straight lines from
 // main down to plain data. A new arrow is a decision; make it here.
 var arrows = map[string][]string{
-	".":                             {"auth", "bench/load", "bench/report", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "deploy/setup", "deploy/setup/check", "envoy", "extproc", "extproc/pseudonym", "policy", "policy/opa", "policy/plan", "policy/psoxy"},
+	".":                             {"auth", "bench/load", "bench/report", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "deploy/setup", "deploy/setup/check", "envoy", "envoy/check", "extproc", "extproc/pseudonym", "policy", "policy/opa", "policy/plan", "policy/psoxy"},
 	"auth":                          nil,
 	"deploy/setup":                  {"policy"},
 	"deploy/setup/check":            {"auth", "deploy/setup", "policy"},
 	"envoy":                         nil,
+	"envoy/check":                   {"envoy"},
 	"policy/plan":                   nil,
 	"policy/odata":                  nil,
 	"policy":                        {"policy/odata", "policy/plan"},

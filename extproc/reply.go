@@ -74,7 +74,7 @@ var answers = map[string]answer{
 
 	// Ourselves, and Envoy before us.
 	"envoy_mode_refused": {500, "The Envoy in front of this service is set up in a way that could let undecided data pass, so nothing is served. The operator finds the cause in the log."},
-	"internal": {500, "The request could not be processed. The operator finds the cause in the log."},
+	"internal":           {500, "The request could not be processed. The operator finds the cause in the log."},
 }
 
 func (r *Refusal) status() int {

@@ -1,0 +1,162 @@
+// Package check reads an Envoy configuration and says where it would let something
+// pass that nobody decided: what the processor cannot see of the Envoy in front of it.
+//
+// [Read] a bootstrap or the answer of /config_dump, then call [Config.Check]. Each
+// [Finding] has a code of [Codes]; [Failed] says whether one of them is an error.
+//
+// It judges what is written. It does not ask Envoy, does not know the policy, and says
+// nothing about who may change the configuration afterwards.
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+)
+
+// Options say what to look for.
+type Options struct {
+	// Hosts are the names of the API. Routes and clusters that lead there are judged,
+	// all others are not.
+	Hosts []string
+	// RequestTimeout is how long the processor may take to decide a request, which
+	// Envoy has to wait for.
+	RequestTimeout time.Duration
+}
+
+// Finding is one thing that is wrong.
+type Finding struct {
+	// Code is a key of [Codes].
+	Code string
+	// Where names the part of the configuration.
+	Where string
+	// Detail is the setting with its value, or empty.
+	Detail string
+}
+
+// Failed says whether one of the findings is an error.
+func Failed(findings []Finding) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return Codes[f.Code].Error })
+}
+
+// String is one line for people.
+func (f Finding) String() string {
+	c := Codes[f.Code]
+	severity := "warning"
+	if c.Error {
+		severity = "error"
+	}
+	detail := f.Detail
+	if detail != "" {
+		detail = " (" + detail + ")"
+	}
+	return fmt.Sprintf("%-7s %s: %s: %s%s\n        hint: %s", severity, f.Code, f.Where, c.Says, detail, c.Do)
+}
+
+// Check returns what is wrong, errors first, or nil.
+func (c *Config) Check(o Options) []Finding {
+	k := &checker{config: c, options: o, seen: map[Finding]bool{}}
+	for i, host := range k.options.Hosts {
+		k.options.Hosts[i] = strings.ToLower(host)
+	}
+	if c.partial {
+		k.find("incomplete", "bootstrap", "dynamic_resources")
+	}
+	for _, listener := range c.listeners {
+		k.listener(listener)
+	}
+	if k.routes == 0 {
+		k.find("no_route", "all listeners", strings.Join(k.options.Hosts, ", "))
+	}
+	for _, name := range sortedKeys(k.upstreams) {
+		k.upstream(c.clusters[name])
+	}
+	slices.SortStableFunc(k.findings, func(a, b Finding) int {
+		return cmp.Compare(rank(a), rank(b))
+	})
+	return k.findings
+}
+
+func rank(f Finding) int {
+	if Codes[f.Code].Error {
+		return 0
+	}
+	return 1
+}
+
+type checker struct {
+	config    *Config
+	options   Options
+	findings  []Finding
+	seen      map[Finding]bool
+	routes    int             // that lead to the API
+	upstreams map[string]bool // clusters that they lead to
+}
+
+func (k *checker) find(code, where, detail string) {
+	f := Finding{code, where, detail}
+	if _, known := Codes[code]; !known {
+		panic("finding " + code + " is not in the table") // a mistake here, not in the input
+	}
+	if !k.seen[f] {
+		k.seen[f] = true
+		k.findings = append(k.findings, f)
+	}
+}
+
+func (k *checker) listener(l *listenerv3.Listener) {
+	where := "listener " + nameOr(l.GetName(), "without a name")
+	chains := l.GetFilterChains()
+	if l.GetDefaultFilterChain() != nil {
+		chains = append(slices.Clone(chains), l.GetDefaultFilterChain())
+	}
+	for _, chain := range chains {
+		for _, f := range chain.GetFilters() {
+			if hcm := open[hcmv3.HttpConnectionManager](f.GetTypedConfig()); hcm != nil {
+				k.connectionManager(where, hcm)
+			} else if tcp := open[tcpproxyv3.TcpProxy](f.GetTypedConfig()); tcp != nil {
+				k.tcp(where, tcp)
+			} else if f.GetConfigDiscovery() != nil {
+				k.find("incomplete", where, "filter "+f.GetName()+" is discovered")
+			}
+		}
+	}
+	if hcm := open[hcmv3.HttpConnectionManager](l.GetApiListener().GetApiListener()); hcm != nil {
+		k.connectionManager(where, hcm)
+	}
+}
+
+// tcp looks for a way to the API past all HTTP filters.
+func (k *checker) tcp(where string, p *tcpproxyv3.TcpProxy) {
+	names := []string{p.GetCluster()}
+	for _, w := range p.GetWeightedClusters().GetClusters() {
+		names = append(names, w.GetName())
+	}
+	for _, name := range names {
+		if k.leads(name) {
+			k.find("tcp_bypass", where, "cluster "+name)
+		}
+	}
+}
+
+func nameOr(name, otherwise string) string {
+	if name == "" {
+		return otherwise
+	}
+	return name
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,56 @@
+package check_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/graphveil/graphveil/envoy/check"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/envoy-check.md")
+
+// The page of findings is made from the table.
+func TestFindingsAreDocumented(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`# What graphveil envoy check finds
+
+The processor sees the body modes of the Envoy in front of it in the first message of each exchange, and whether it only observes. In any mode but the
+one of our own bootstrap it refuses every exchange with ` + "`envoy_mode_refused`" + `, logs why once a minute, and counts it in ` + "`graphveil_unsafe_modes_total`" + `; the client gets
+that answer even where Envoy has ` + "`failure_mode_allow`" + `. What it cannot see is ` + "`failure_mode_allow`" + ` itself (what happens while the processor is away),
+` + "`disable_immediate_response`" + `, other filters, other routes, logs and traces. Those are in Envoy's configuration, and this command reads it:
+
+    graphveil envoy check envoy.yaml                                       # a bootstrap
+    curl -s localhost:15000/config_dump | graphveil envoy check -          # what an Envoy of Istio runs
+    curl -s localhost:19000/config_dump | graphveil envoy check -          # of Envoy Gateway
+
+It judges every route that leads to the hosts of ` + "`--host`" + `, with the settings that routes, virtual hosts and weighted clusters override. An error ends it with
+status 1: undecided bytes, an access token or the caller's own credentials could get out, or the file does not tell. Warnings leave it at 0.
+
+This page is made from the table in ` + "`envoy/check/codes.go`" + `; ` + "`go test ./envoy/check -update`" + ` rewrites it.
+
+| Found | | What is wrong | What to do |
+|---|---|---|---|
+`)
+	for _, code := range slices.Sorted(maps.Keys(check.Codes)) {
+		severity := "warning"
+		if check.Codes[code].Error {
+			severity = "error"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", code, severity, check.Codes[code].Says, check.Codes[code].Do)
+	}
+	const file = "../../docs/envoy-check.md"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(file)
+	if err != nil || string(page) != b.String() {
+		t.Errorf("%s is not what the table says; go test ./envoy/check -update rewrites it (%v)", file, err)
+	}
+}

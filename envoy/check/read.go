@@ -1,0 +1,232 @@
+package check
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"github.com/go-json-experiment/json"
+	"github.com/goccy/go-yaml"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// Config is what one Envoy runs, or would run.
+type Config struct {
+	listeners []*listenerv3.Listener
+	routes    map[string]*routev3.RouteConfiguration // by name, for listeners that ask for them
+	clusters  map[string]*clusterv3.Cluster
+	// partial says that there is more, which Envoy gets from a control plane.
+	partial bool
+}
+
+// Read reads a bootstrap, as YAML or JSON, or what Envoy's admin interface answers to
+// /config_dump. Unknown and repeated keys are errors. Extensions of unknown types stay
+// closed: [Config.Check] judges them by where they are.
+func Read(data []byte) (*Config, error) {
+	tree, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	tree = closeUnknown(tree).(map[string]any)
+	c := &Config{routes: map[string]*routev3.RouteConfiguration{}, clusters: map[string]*clusterv3.Cluster{}}
+	if _, dumped := tree["configs"]; dumped {
+		return c, c.readDump(tree)
+	}
+	b := &bootstrapv3.Bootstrap{}
+	if err := decode(tree, b); err != nil {
+		return nil, fmt.Errorf("reading the bootstrap: %w", err)
+	}
+	c.readBootstrap(b)
+	return c, nil
+}
+
+func parse(data []byte) (map[string]any, error) {
+	if trimmed := bytes.TrimSpace(data); len(trimmed) == 0 {
+		return nil, errors.New("the file is empty")
+	} else if trimmed[0] != '{' {
+		converted, err := yaml.YAMLToJSON(data)
+		if err != nil {
+			return nil, errors.New("it is neither JSON nor valid YAML") // the error would quote lines
+		}
+		data = converted
+	}
+	var tree map[string]any
+	if err := json.Unmarshal(data, &tree); err != nil {
+		return nil, errors.New("it is not valid JSON, has a name twice, or is no object")
+	}
+	return tree, nil
+}
+
+func decode(tree any, m proto.Message) error {
+	raw, err := json.Marshal(tree)
+	if err != nil {
+		return err
+	}
+	return protojson.Unmarshal(raw, m)
+}
+
+func (c *Config) readBootstrap(b *bootstrapv3.Bootstrap) {
+	c.listeners = append(c.listeners, b.GetStaticResources().GetListeners()...)
+	for _, cluster := range b.GetStaticResources().GetClusters() {
+		c.clusters[cluster.GetName()] = cluster
+	}
+	dynamic := b.GetDynamicResources()
+	c.partial = dynamic.GetLdsConfig() != nil || dynamic.GetCdsConfig() != nil || dynamic.GetLdsResourcesLocator() != "" || dynamic.GetCdsResourcesLocator() != ""
+}
+
+func (c *Config) readDump(tree map[string]any) error {
+	dump := &adminv3.ConfigDump{}
+	if err := decode(tree, dump); err != nil {
+		return fmt.Errorf("reading the dump: %w", err)
+	}
+	for _, part := range dump.GetConfigs() {
+		m, err := part.UnmarshalNew()
+		if err != nil {
+			return fmt.Errorf("reading the dump: %w", err)
+		}
+		switch m := m.(type) {
+		case *adminv3.ListenersConfigDump:
+			err = c.readListeners(m)
+		case *adminv3.ClustersConfigDump:
+			err = c.readClusters(m)
+		case *adminv3.RoutesConfigDump:
+			err = c.readRoutes(m)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the dump: %w", err)
+		}
+	}
+	if len(c.listeners) == 0 {
+		return errors.New("reading the dump: it has no listeners; take the whole of /config_dump, without a mask or resource")
+	}
+	return nil
+}
+
+func (c *Config) readListeners(m *adminv3.ListenersConfigDump) error {
+	var packed []*anypb.Any
+	for _, l := range m.GetStaticListeners() {
+		packed = append(packed, l.GetListener())
+	}
+	for _, l := range m.GetDynamicListeners() {
+		packed = append(packed, l.GetActiveState().GetListener(), l.GetWarmingState().GetListener())
+	}
+	return each(packed, func(l *listenerv3.Listener) { c.listeners = append(c.listeners, l) })
+}
+
+func (c *Config) readClusters(m *adminv3.ClustersConfigDump) error {
+	var packed []*anypb.Any
+	for _, s := range m.GetStaticClusters() {
+		packed = append(packed, s.GetCluster())
+	}
+	for _, d := range append(m.GetDynamicActiveClusters(), m.GetDynamicWarmingClusters()...) {
+		packed = append(packed, d.GetCluster())
+	}
+	return each(packed, func(s *clusterv3.Cluster) { c.clusters[s.GetName()] = s })
+}
+
+func (c *Config) readRoutes(m *adminv3.RoutesConfigDump) error {
+	var packed []*anypb.Any
+	for _, r := range m.GetStaticRouteConfigs() {
+		packed = append(packed, r.GetRouteConfig())
+	}
+	for _, r := range m.GetDynamicRouteConfigs() {
+		packed = append(packed, r.GetRouteConfig())
+	}
+	return each(packed, func(r *routev3.RouteConfiguration) { c.routes[r.GetName()] = r })
+}
+
+func each[T any, P interface {
+	*T
+	proto.Message
+}](packed []*anypb.Any, f func(P)) error {
+	for _, a := range packed {
+		if a == nil {
+			continue
+		}
+		m := P(new(T))
+		if err := a.UnmarshalTo(m); err != nil {
+			return err
+		}
+		f(m)
+	}
+	return nil
+}
+
+// closedPrefix begins the string that stands for an extension of an unknown type. The
+// type follows, and after a line break what it says, so that it can be searched.
+const closedPrefix = "type unknown to graphveil: "
+
+// closeUnknown puts such strings in place of the extensions whose types are unknown,
+// and opens TypedStruct, which is a way to write any other.
+func closeUnknown(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = closeUnknown(v[i])
+		}
+	case map[string]any:
+		for strings.HasSuffix(text(v["@type"]), ".TypedStruct") {
+			opened := map[string]any{"@type": v["type_url"]}
+			if v["type_url"] == nil {
+				opened["@type"] = v["typeUrl"]
+			}
+			inner, _ := v["value"].(map[string]any)
+			for key, value := range inner {
+				opened[key] = value
+			}
+			v = opened
+		}
+		if url := text(v["@type"]); url != "" {
+			if _, err := protoregistry.GlobalTypes.FindMessageByURL(url); err != nil {
+				raw, _ := json.Marshal(v) // it was read from JSON
+				return map[string]any{
+					"@type": "type.googleapis.com/google.protobuf.StringValue",
+					"value": closedPrefix + url[strings.LastIndexByte(url, '/')+1:] + "\n" + string(raw),
+				}
+			}
+		}
+		for key := range v {
+			v[key] = closeUnknown(v[key])
+		}
+		return v
+	}
+	return v
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// typeOf is the full name of the message in an Any, closed or not.
+func typeOf(a *anypb.Any) string {
+	if closed := (&wrapperspb.StringValue{}); a.UnmarshalTo(closed) == nil {
+		if rest, ok := strings.CutPrefix(closed.GetValue(), closedPrefix); ok {
+			name, _, _ := strings.Cut(rest, "\n")
+			return name
+		}
+	}
+	return string(a.MessageName())
+}
+
+// open reads an Any as a T. Nil says that it is something else.
+func open[T any, P interface {
+	*T
+	proto.Message
+}](a *anypb.Any) P {
+	m := P(new(T))
+	if a == nil || a.UnmarshalTo(m) != nil {
+		return nil
+	}
+	return m
+}
