@@ -52,7 +52,7 @@ func (s *stream) refuseMode(found mode) error {
 	if s.server.modeLog.due(found, time.Now()) {
 		s.server.config.Log.LogAttrs(s.grpc.Context(), slog.LevelError, "envoy runs in a mode that could let undecided data pass; every exchange is refused",
 			slog.String("code", "envoy_mode_refused"), slog.String("setting", found.setting), slog.String("value", found.value), slog.String("want", found.want),
-			slog.String("hint", "use the ext_proc filter of `graphveil envoy config`, and check Envoy's configuration with `graphveil envoy check`"))
+			slog.String("hint", "use the ext_proc filter of `graphveil envoy config`, and check Envoy's configuration with `graphveil envoy check FILE`"))
 	}
 	refusal := s.exchange.Refuse(&Refusal{Code: "envoy_mode_refused"})
 	if found.setting == "observability_mode" {
