@@ -288,6 +288,8 @@ var spoiled = map[string][]func(*parts){
 	}},
 	"upgrade": {func(p *parts) {
 		p.hcm.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}}
+	}, func(p *parts) {
+		p.route.GetRoute().UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket"}}
 	}},
 	"internal_redirect": {func(p *parts) { p.route.GetRoute().InternalRedirectPolicy = &routev3.InternalRedirectPolicy{} }},
 	"mirror": {
@@ -390,6 +392,21 @@ func TestEachFinding(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Where the filter is off for all and on for the route, as Envoy Gateway writes it,
+// requests pass it.
+func TestFilterOfARoute(t *testing.T) {
+	p := newParts(t)
+	p.filter("envoy.filters.http.ext_proc").Disabled = true
+	p.route.TypedPerFilterConfig = map[string]*anypb.Any{"envoy.filters.http.ext_proc": p.pack(&routev3.FilterConfig{Config: &anypb.Any{}})}
+	c, err := check.Read(p.json())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := codes(c.Check(options())); len(found) > 0 {
+		t.Errorf("found %v", found)
 	}
 }
 

@@ -136,7 +136,7 @@ func effective(f *hcmv3.HttpFilter, levels []map[string]*anypb.Any) (own []*anyp
 		if c := open[extprocv3.ExtProcPerRoute](a); c.GetDisabled() {
 			on = false
 		}
-		if a != nil {
+		if a.GetTypeUrl() != "" { // an empty one only turns the filter on
 			own = append(own, a)
 		}
 	}

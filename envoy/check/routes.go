@@ -83,6 +83,11 @@ func (k *checker) route(where string, hcm *hcmv3.HttpConnectionManager, routes *
 	if action.GetHedgePolicy() != nil || host.GetHedgePolicy() != nil {
 		k.find("hedge", where, "")
 	}
+	for _, u := range action.GetUpgradeConfigs() {
+		if u.GetEnabled() == nil || u.GetEnabled().GetValue() {
+			k.find("upgrade", where, "upgrade "+u.GetUpgradeType())
+		}
+	}
 	k.retries(where, action.GetRetryPolicy(), host.GetRetryPolicy())
 	k.texts(where, "token_copied", secretFormat, route, headersOf(host), headersOf(routes))
 	if d := action.GetIdleTimeout(); d != nil && d.AsDuration() == 0 {
