@@ -6,6 +6,9 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 TOOLS         := .tools
 ENVOY_DIR     := $(TOOLS)/envoy-$(ENVOY_VERSION)
 
+# What checks what is shipped, a module of its own (see its README).
+KIT := deploy/kit
+
 # What several goroutines share; tested again with the race detector, which needs a
 # C compiler.
 CONCURRENT := ./auth/... ./bench/load ./bench/tenant/... ./bench/wan ./extproc/... ./policy
@@ -22,6 +25,7 @@ demo: build envoy ## Start Envoy, the processor and a synthetic tenant; print cu
 .PHONY: test
 test: build envoy ## Run every test, with a real Envoy, and the benchmarks as a smoke run.
 	go test -timeout 20m ./...
+	cd $(KIT) && go test -timeout 20m ./...
 	$(MAKE) bench-quick
 ifneq ($(CC_FOUND),)
 	go test -race -timeout 20m $(CONCURRENT)
@@ -49,13 +53,17 @@ envoy: ## Find Envoy (ENVOY, PATH) or install it into .tools, without root.
 lint: build ## Check format, Go (vet, staticcheck, govulncheck) and Rego (fmt, strict check).
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
 	go vet ./...
+	cd $(KIT) && go vet ./...
 	go run $(STATICCHECK) ./...
+	cd $(KIT) && go run $(STATICCHECK) ./...
 	./graphveil policy check builtin
 	@GOBIN=$(abspath $(TOOLS)) go install $(GOVULNCHECK)
-	@out=$$($(TOOLS)/govulncheck ./... 2>&1); status=$$?; \
-	if [ $$status -ne 0 ] && [ $$status -ne 3 ] && echo "$$out" | grep -q 'fetching vulnerabilities'; then \
-		echo "govulncheck: not run, the vulnerability database cannot be reached from here"; \
-	else echo "$$out"; exit $$status; fi
+	@for module in . $(KIT); do \
+		out=$$(cd $$module && $(abspath $(TOOLS))/govulncheck ./... 2>&1); status=$$?; \
+		if [ $$status -ne 0 ] && [ $$status -ne 3 ] && echo "$$out" | grep -q 'fetching vulnerabilities'; then \
+			echo "govulncheck: not run, the vulnerability database cannot be reached from here"; \
+		else echo "$$out"; [ $$status -eq 0 ] || exit $$status; fi; \
+	done
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target, FUZZ executions each (default 100000x; a count, for time limits end early on some toolchains: golang/go#75804).
