@@ -21,13 +21,13 @@ func newEnvoyCheck() *cobra.Command {
 		Long: `Read an Envoy configuration, and say where it would let something pass that the
 processor did not decide: failure_mode_allow, modes, routes past the filter,
 filters that see tokens or raw responses, logs that write them down. FILE is a
-bootstrap (YAML or JSON) or what Envoy's admin interface answers to /config_dump;
+bootstrap (YAML or JSON) or what Envoy's admin interface answers to /config_dump?include_eds;
 - reads standard input.
 
 Nothing found: exit status 0. Warnings alone: 0. An error: 1. FILE cannot be
 read, or has keys that are not known: 2. docs/envoy-check.md lists what is found.`,
 		Example: `  graphveil envoy check envoy.yaml
-  curl -s localhost:15000/config_dump | graphveil envoy check -`,
+  curl -s 'localhost:15000/config_dump?include_eds' | graphveil envoy check -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			data, err := readFileOrStdin(args[0])

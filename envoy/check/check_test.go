@@ -8,6 +8,7 @@ import (
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -160,6 +161,11 @@ var spoiled = map[string][]func(*parts){
 			i := p.cluster("processor")
 			p.bootstrap.StaticResources.Clusters = slices.Delete(p.bootstrap.StaticResources.Clusters, i, i+1)
 		},
+		func(p *parts) {
+			c := p.bootstrap.StaticResources.Clusters[p.cluster("processor")]
+			c.LoadAssignment, c.ClusterDiscoveryType = nil, &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}
+			c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{}
+		},
 	},
 	"no_route": {
 		func(p *parts) { p.bootstrap.StaticResources.Listeners = nil },
@@ -300,11 +306,23 @@ var spoiled = map[string][]func(*parts){
 			p.host.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
 		},
 	},
+	"token_elsewhere": {func(p *parts) {
+		other := proto.CloneOf(p.host)
+		other.Name, other.Domains = "other", []string{"other.example"}
+		other.Routes[0].GetRoute().ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: "processor"}
+		other.Routes[0].GetRoute().HostRewriteSpecifier = nil
+		p.hcm.GetRouteConfig().VirtualHosts = append(p.hcm.GetRouteConfig().VirtualHosts, other)
+	}},
 	"hedge": {func(p *parts) { p.host.HedgePolicy = &routev3.HedgePolicy{} }},
 	"retry_without_wait": {func(p *parts) {
 		p.route.GetRoute().RetryPolicy = &routev3.RetryPolicy{RetryOn: "retriable-status-codes", RetriableStatusCodes: []uint32{429}}
 	}},
 	"upstream_not_verified": {
+		// Sockets that endpoints choose by their labels: those without get the first.
+		func(p *parts) {
+			c := p.bootstrap.StaticResources.Clusters[p.cluster("graph")]
+			c.TransportSocketMatches = []*clusterv3.Cluster_TransportSocketMatch{{Name: "plain", TransportSocket: &corev3.TransportSocket{Name: "plain"}}}
+		},
 		func(p *parts) { p.bootstrap.StaticResources.Clusters[p.cluster("graph")].TransportSocket = nil },
 	},
 	"idle_timeout": {

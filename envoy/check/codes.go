@@ -14,7 +14,7 @@ type Code struct {
 // Codes is the one table of what can be found.
 var Codes = map[string]Code{
 	// Whether all of it is seen.
-	"incomplete":          {true, "the configuration is not all there, so nobody can tell", "check what Envoy's admin interface answers to /config_dump"},
+	"incomplete":          {true, "the configuration is not all there, so nobody can tell", "check what Envoy's admin interface answers to /config_dump?include_eds"},
 	"no_route":            {true, "nothing leads to the API, so nothing was checked", "name its host with --host, or check another Envoy's configuration"},
 	"cluster_chosen_late": {true, "the route chooses its cluster while it runs", "name the cluster in the route"},
 
@@ -57,6 +57,7 @@ var Codes = map[string]Code{
 	"upgrade":          {false, "requests may be upgraded to another protocol; the processor refuses the answers", "remove upgrade_configs where the API is the only upstream"},
 
 	// What the routes do.
+	"token_elsewhere":       {true, "a route that leads to somebody else passes the processor, which would give them an access token", "lead all routes of this listener to the API, or turn the filter on for its routes only"},
 	"internal_redirect":     {true, "Envoy follows redirects, with the access token, past the processor", "remove internal_redirect_policy"},
 	"mirror":                {true, "requests are copied, with the access token, to another cluster", "remove request_mirror_policies"},
 	"hedge":                 {false, "requests are sent more than once", "remove hedge_policy"},

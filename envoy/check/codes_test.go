@@ -25,8 +25,8 @@ that answer even where Envoy has ` + "`failure_mode_allow`" + `. What it cannot 
 ` + "`disable_immediate_response`" + `, other filters, other routes, logs and traces. Those are in Envoy's configuration, and this command reads it:
 
     graphveil envoy check envoy.yaml                                       # a bootstrap
-    curl -s localhost:15000/config_dump | graphveil envoy check -          # what an Envoy of Istio runs
-    curl -s localhost:19000/config_dump | graphveil envoy check -          # of Envoy Gateway
+    curl -s 'localhost:15000/config_dump?include_eds' | graphveil envoy check -          # what an Envoy of Istio runs
+    curl -s 'localhost:19000/config_dump?include_eds' | graphveil envoy check -          # of Envoy Gateway
 
 It judges every route that leads to the hosts of ` + "`--host`" + `, with the settings that routes, virtual hosts and weighted clusters override. An error ends it with
 status 1: undecided bytes, an access token or the caller's own credentials could get out, or the file does not tell. Warnings leave it at 0.

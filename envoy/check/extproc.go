@@ -1,16 +1,14 @@
 package check
 
 import (
-	"net/netip"
 	"slices"
 	"strconv"
 	"time"
 
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -22,7 +20,7 @@ const longTimeout = time.Minute
 
 // ours says whether an ext_proc filter looks like the one in front of the processor.
 func (k *checker) ours(p *extprocv3.ExternalProcessor) bool {
-	return p.GetProcessingMode().GetResponseBodyMode() != extprocv3.ProcessingMode_NONE ||
+	return p.GetProcessingMode().GetResponseBodyMode() == extprocv3.ProcessingMode_FULL_DUPLEX_STREAMED ||
 		slices.Contains(p.GetMetadataOptions().GetReceivingNamespaces().GetUntyped(), envoy.MetadataNamespace)
 }
 
@@ -148,7 +146,10 @@ func (k *checker) processor(where string, s *corev3.GrpcService) {
 		k.find("incomplete", where, "cluster "+name)
 		return
 	}
-	if !local(c) && !verified(c) {
+	switch endpoints := k.config.endpointsOf(c); {
+	case len(endpoints) == 0:
+		k.find("incomplete", where, "the endpoints of cluster "+name)
+	case slices.ContainsFunc(endpoints, func(e *endpointv3.LbEndpoint) bool { return !local(e) && !verified(socketOf(c, e)) }):
 		k.find("processor_unsafe", where, "cluster "+name)
 	}
 	least := uint32(1024) // Envoy's own
@@ -160,57 +161,4 @@ func (k *checker) processor(where string, s *corev3.GrpcService) {
 	if least <= 1024 {
 		k.find("processor_streams", where, "max_requests "+strconv.Itoa(int(least)))
 	}
-}
-
-// local says whether a cluster is on this machine, or in this pod.
-func local(c *clusterv3.Cluster) bool {
-	n := 0
-	for _, locality := range c.GetLoadAssignment().GetEndpoints() {
-		for _, endpoint := range locality.GetLbEndpoints() {
-			n++
-			address := endpoint.GetEndpoint().GetAddress()
-			if address.GetPipe() != nil {
-				continue
-			}
-			ip, err := netip.ParseAddr(address.GetSocketAddress().GetAddress())
-			if err != nil || !ip.IsLoopback() {
-				return false
-			}
-		}
-	}
-	return n > 0
-}
-
-// verified says whether a cluster is spoken to over TLS only, with a certificate that
-// must be of an authority and for a name.
-func verified(c *clusterv3.Cluster) bool {
-	all := sockets(c)
-	for _, socket := range all {
-		tls := open[tlsv3.UpstreamTlsContext](socket.GetTypedConfig())
-		if tls == nil || !checked(tls) {
-			return false
-		}
-	}
-	return len(all) > 0
-}
-
-func checked(tls *tlsv3.UpstreamTlsContext) bool {
-	common := tls.GetCommonTlsContext()
-	v := common.GetValidationContext()
-	if combined := common.GetCombinedValidationContext(); combined != nil {
-		v = combined.GetDefaultValidationContext()
-	}
-	authority := v.GetTrustedCa() != nil || v.GetSystemRootCerts() != nil || v.GetCaCertificateProviderInstance() != nil ||
-		common.GetCombinedValidationContext().GetValidationContextSdsSecretConfig() != nil || common.GetValidationContextSdsSecretConfig() != nil
-	named := len(v.GetMatchTypedSubjectAltNames())+len(v.GetMatchSubjectAltNames()) > 0 || tls.GetAutoSniSanValidation()
-	return authority && named
-}
-
-// upstream judges a cluster that is the API.
-func (k *checker) upstream(c *clusterv3.Cluster) {
-	where := "cluster " + c.GetName()
-	if !verified(c) {
-		k.find("upstream_not_verified", where, "")
-	}
-	k.upstreamFilters(where, c)
 }

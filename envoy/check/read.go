@@ -9,6 +9,7 @@ import (
 	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"github.com/go-json-experiment/json"
@@ -25,20 +26,25 @@ type Config struct {
 	listeners []*listenerv3.Listener
 	routes    map[string]*routev3.RouteConfiguration // by name, for listeners that ask for them
 	clusters  map[string]*clusterv3.Cluster
+	endpoints map[string]*endpointv3.ClusterLoadAssignment // by the name that clusters ask for
 	// partial says that there is more, which Envoy gets from a control plane.
 	partial bool
 }
 
 // Read reads a bootstrap, as YAML or JSON, or what Envoy's admin interface answers to
 // /config_dump. Unknown and repeated keys are errors. Extensions of unknown types stay
-// closed: [Config.Check] judges them by where they are.
+// closed: [Config.Check] judges them by where they are. A dump has the endpoints of
+// clusters that discover them if it was asked for with ?include_eds.
 func Read(data []byte) (*Config, error) {
 	tree, err := parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	tree = closeUnknown(tree).(map[string]any)
-	c := &Config{routes: map[string]*routev3.RouteConfiguration{}, clusters: map[string]*clusterv3.Cluster{}}
+	c := &Config{
+		routes: map[string]*routev3.RouteConfiguration{}, clusters: map[string]*clusterv3.Cluster{},
+		endpoints: map[string]*endpointv3.ClusterLoadAssignment{},
+	}
 	if _, dumped := tree["configs"]; dumped {
 		return c, c.readDump(tree)
 	}
@@ -101,6 +107,8 @@ func (c *Config) readDump(tree map[string]any) error {
 			err = c.readClusters(m)
 		case *adminv3.RoutesConfigDump:
 			err = c.readRoutes(m)
+		case *adminv3.EndpointsConfigDump:
+			err = c.readEndpoints(m)
 		}
 		if err != nil {
 			return fmt.Errorf("reading the dump: %w", err)
@@ -143,6 +151,17 @@ func (c *Config) readRoutes(m *adminv3.RoutesConfigDump) error {
 		packed = append(packed, r.GetRouteConfig())
 	}
 	return each(packed, func(r *routev3.RouteConfiguration) { c.routes[r.GetName()] = r })
+}
+
+func (c *Config) readEndpoints(m *adminv3.EndpointsConfigDump) error {
+	var packed []*anypb.Any
+	for _, e := range m.GetStaticEndpointConfigs() {
+		packed = append(packed, e.GetEndpointConfig())
+	}
+	for _, e := range m.GetDynamicEndpointConfigs() {
+		packed = append(packed, e.GetEndpointConfig())
+	}
+	return each(packed, func(a *endpointv3.ClusterLoadAssignment) { c.endpoints[a.GetClusterName()] = a })
 }
 
 func each[T any, P interface {

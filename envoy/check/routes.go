@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -66,6 +66,7 @@ func (k *checker) route(where string, hcm *hcmv3.HttpConnectionManager, routes *
 		}
 	}
 	if !named && !weighted {
+		k.elsewhere(where, hcm, levels)
 		return false
 	}
 	if !weighted {
@@ -94,6 +95,16 @@ func (k *checker) route(where string, hcm *hcmv3.HttpConnectionManager, routes *
 		k.find("idle_timeout", where, "idle_timeout 0s")
 	}
 	return true
+}
+
+// elsewhere looks for the processor on a route that leads to somebody else: it would
+// give them an access token.
+func (k *checker) elsewhere(where string, hcm *hcmv3.HttpConnectionManager, levels []map[string]*anypb.Any) {
+	for _, f := range hcm.GetHttpFilters() {
+		if _, on := effective(f, levels); on && k.ours(open[extprocv3.ExternalProcessor](f.GetTypedConfig())) {
+			k.find("token_elsewhere", where, "")
+		}
+	}
 }
 
 // retries judges the policy that counts, the route's or else the host's.
@@ -141,11 +152,9 @@ func (k *checker) leads(name string) bool {
 			return true
 		}
 	}
-	for _, locality := range cluster.GetLoadAssignment().GetEndpoints() {
-		for _, endpoint := range locality.GetLbEndpoints() {
-			if k.isHost(endpoint.GetEndpoint().GetHostname()) || k.isHost(endpoint.GetEndpoint().GetAddress().GetSocketAddress().GetAddress()) {
-				return true
-			}
+	for _, endpoint := range k.config.endpointsOf(cluster) {
+		if k.isHost(endpoint.GetEndpoint().GetHostname()) || k.isHost(endpoint.GetEndpoint().GetAddress().GetSocketAddress().GetAddress()) {
+			return true
 		}
 	}
 	return false
@@ -162,15 +171,4 @@ func (k *checker) lead(where, cluster string) {
 		k.upstreams = map[string]bool{}
 	}
 	k.upstreams[cluster] = true
-}
-
-func sockets(c *clusterv3.Cluster) []*corev3.TransportSocket {
-	var out []*corev3.TransportSocket
-	if c.GetTransportSocket() != nil {
-		out = append(out, c.GetTransportSocket())
-	}
-	for _, match := range c.GetTransportSocketMatches() {
-		out = append(out, match.GetTransportSocket())
-	}
-	return out
 }
