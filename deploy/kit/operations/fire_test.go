@@ -1,0 +1,222 @@
+package operations
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/promqltest"
+	"github.com/prometheus/prometheus/rules"
+)
+
+// sample is what Prometheus scraped for two hours, a sample a minute: one series a
+// line, with values as in Prometheus' own tests.
+type sample struct {
+	trouble, healthy string
+}
+
+const (
+	processor = `job="graphveil",instance="a"`
+	proxy     = `job="graphveil-envoy",instance="a"`
+	hours     = 120 // minutes
+)
+
+// series is a line of a sample; what names labels beside job and instance.
+func series(name, more, values string) string {
+	own := processor
+	if strings.HasPrefix(name, "envoy_") {
+		own = proxy
+	}
+	if more != "" {
+		own += "," + more
+	}
+	return fmt.Sprintf("%s{%s} %s\n", name, own, values)
+}
+
+// exchanges are those of a connector: good ones, and bad ones with an outcome and
+// a code, each by its growth a minute.
+func exchanges(good, bad int, outcome, code string) string {
+	return series("graphveil_exchanges_total", `connector="c",endpoint="e",outcome="sanitized",code=""`, fmt.Sprintf("0+%dx120", good)) +
+		series("graphveil_exchanges_total", fmt.Sprintf(`connector="c",endpoint="e",outcome=%q,code=%q`, outcome, code), fmt.Sprintf("0+%dx120", bad))
+}
+
+// expiry is a time in seconds: minutes after the end of the sample, which began at 0.
+func expiry(minutes int) string { return fmt.Sprintf("%dx120", (hours+minutes)*60) }
+
+const (
+	day  = 24 * 60
+	week = 7 * day
+)
+
+// decisions are cumulative buckets where n requests a minute of 100 take longer
+// than 64 ms, and not half a second.
+func decisions(n int) string {
+	bucket := func(le string, growth int) string {
+		return series("graphveil_decision_duration_seconds_bucket", `connector="c",le="`+le+`"`, fmt.Sprintf("0+%dx120", growth))
+	}
+	return bucket("0.064", 100-n) + bucket("0.512", 100) + bucket("+Inf", 100)
+}
+
+func graphTimes(slow int) string {
+	bucket := func(le string, growth int) string {
+		return series("envoy_cluster_upstream_rq_time_bucket", `envoy_cluster_name="graph",le="`+le+`"`, fmt.Sprintf("0+%dx120", growth))
+	}
+	return bucket("10000", 100-slow) + bucket("30000", 100) + bucket("+Inf", 100)
+}
+
+// graph is a counter of Envoy's cluster and the requests that it is a share of.
+func graph(name, label string, growth int) string {
+	return series(name, `envoy_cluster_name="graph",`+label, fmt.Sprintf("0+%dx120", growth)) +
+		series("envoy_cluster_upstream_rq_total", `envoy_cluster_name="graph"`, "0+100x120")
+}
+
+// failing is a token that lives for minutes, and failures a minute.
+func failing(life, failures int) string {
+	return series("graphveil_token_expiry_timestamp_seconds", `connector="c"`, expiry(life)) +
+		series("graphveil_token_failures_total", `connector="c",cause="entra_rejected"`, fmt.Sprintf("0+%dx120", failures))
+}
+
+// samples has what each alert fires on, and what it is silent on.
+var samples = map[string]sample{
+	"GraphveilDown":             {series("up", "", "1x115 0x5"), series("up", "", "1x117 0x1 1x2")},
+	"GraphveilAbsent":           {series("down", "", "1x120"), series("up", "", "0x120")},
+	"GraphveilNotReady":         {series("graphveil_ready", "", "1x110 0x10"), series("graphveil_ready", "", "0x2 1x115 0x3")},
+	"GraphveilRestarting":       {series("process_start_time_seconds", "", "1x110 400x3 600x3 800x4"), series("process_start_time_seconds", "", "1x110 400x10")},
+	"GraphveilTokenExpiring":    {failing(5, 1), failing(30, 1)},
+	"GraphveilTokenUnavailable": {exchanges(100, 1, "denied", "token_unavailable"), exchanges(100, 0, "denied", "token_unavailable")},
+	"GraphveilTokenRefreshFailing": {
+		series("graphveil_token_failures_total", `connector="c",cause="entra_rejected"`, "0+1x120"),
+		series("graphveil_token_failures_total", `connector="c",cause="entra_rejected"`, "0x100 2x20"),
+	},
+	"GraphveilTokenRejected": {
+		series("graphveil_token_rejections_total", `connector="c",kind="plain"`, "0+1x120"),
+		series("graphveil_token_rejections_total", `connector="c",kind="plain"`, "0x100 1x20"),
+	},
+	"GraphveilUnauthorized": {exchanges(100, 5, "refused", "upstream_unauthorized"), exchanges(100, 5, "refused", "upstream_error")},
+	"GraphveilSignInCertificateExpiring": {
+		series("graphveil_token_certificate_expiry_timestamp_seconds", `connector="c"`, expiry(week)),
+		series("graphveil_token_certificate_expiry_timestamp_seconds", `connector="c"`, expiry(3*week)),
+	},
+	"GraphveilSignInCertificateExpired": {
+		series("graphveil_token_certificate_expiry_timestamp_seconds", `connector="c"`, expiry(-5)),
+		series("graphveil_token_certificate_expiry_timestamp_seconds", `connector="c"`, expiry(week)),
+	},
+	"GraphveilPolicyRejected": {
+		series("graphveil_policy_reloads_total", `result="rejected"`, "0x110 1x10"),
+		series("graphveil_policy_reloads_total", `result="ok"`, "0x110 1x10") + series("graphveil_policy_reloads_total", `result="rejected"`, "1x120"),
+	},
+	"GraphveilUnknownFields":     {fields("unknown", 1), fields("dropped", 50)},
+	"GraphveilMistypedFields":    {fields("mistyped", 1), fields("dropped", 50)},
+	"GraphveilDenying":           {exchanges(90, 10, "denied", "query_not_allowed"), exchanges(98, 2, "denied", "query_not_allowed")},
+	"GraphveilRefusingResponses": {exchanges(90, 10, "refused", "response_malformed"), exchanges(1000, 1, "refused", "response_malformed")},
+	"GraphveilInternalError":     {exchanges(100, 1, "denied", "policy_error"), exchanges(100, 1, "denied", "path_not_allowed")},
+	"GraphveilAborted":           {exchanges(80, 20, "aborted", ""), exchanges(95, 5, "aborted", "")},
+	"GraphveilStalled":           {series("graphveil_stalled_exchanges_total", "", "0+1x120"), series("graphveil_stalled_exchanges_total", "", "0x100 1x20")},
+	"GraphveilDecisionsSlow":     {decisions(10), decisions(0)},
+	"GraphveilMemoryNearLimit":   {memory(95, 100), memory(95, 1<<40)},
+	"GraphveilFilesNearLimit": {
+		series("process_open_fds", "", "90x120") + series("process_max_fds", "", "100x120"),
+		series("process_open_fds", "", "90x120") + series("process_max_fds", "", "1024x120"),
+	},
+	"GraphveilEnvoyDown": {
+		`up{` + proxy + `} 1x115 0x5` + "\n",
+		series("up", "", "0x120") + `up{` + proxy + `} 1x120` + "\n",
+	},
+	"GraphveilProcessorFailing": {series("envoy_http_ext_proc_streams_failed", "", "0+60x120"), series("envoy_http_ext_proc_streams_failed", "", "0+1x120")},
+	"GraphveilProcessorUnreachable": {
+		series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="processor"`, "0+1x120"),
+		series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="graph"`, "0+1x120"),
+	},
+	"GraphveilProcessorTimeouts": {series("envoy_http_ext_proc_message_timeouts", "", "0+1x120"), series("envoy_http_ext_proc_message_timeouts", "", "0x100 1x20")},
+	"GraphveilUndecidedRequest":  {series("envoy_http_rbac_denied", "", "0x118 1x2"), series("envoy_http_rbac_denied", "", "1x120")},
+	"GraphveilGraphUnreachable": {
+		series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="graph"`, "0+1x120"),
+		series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="processor"`, "0+1x120"),
+	},
+	"GraphveilGraphFailing": {
+		graph("envoy_cluster_upstream_rq_xx", `envoy_response_code_class="5"`, 10),
+		graph("envoy_cluster_upstream_rq_xx", `envoy_response_code_class="5"`, 2) + series("envoy_cluster_upstream_rq_xx", `envoy_cluster_name="graph",envoy_response_code_class="4"`, "0+90x120"),
+	},
+	"GraphveilGraphSlow": {graphTimes(10), graphTimes(1)},
+	"GraphveilThrottled": {
+		graph("envoy_cluster_upstream_rq", `envoy_response_code="429"`, 10),
+		graph("envoy_cluster_upstream_rq", `envoy_response_code="429"`, 2) + series("envoy_cluster_upstream_rq", `envoy_cluster_name="graph",envoy_response_code="404"`, "0+90x120"),
+	},
+	"GraphveilOverflow": {
+		series("envoy_cluster_upstream_rq_pending_overflow", `envoy_cluster_name="graph"`, "0x118 1x2"),
+		series("envoy_cluster_upstream_rq_pending_overflow", `envoy_cluster_name="graph"`, "1x120"),
+	},
+	"GraphveilTLSCertificateExpiring": {
+		series("envoy_listener_ssl_certificate_expiration_unix_time_seconds", "", expiry(2*day)),
+		series("envoy_listener_ssl_certificate_expiration_unix_time_seconds", "", expiry(10*day)),
+	},
+	"GraphveilTLSCertificateExpired": {
+		series("envoy_listener_ssl_certificate_expiration_unix_time_seconds", "", expiry(-5)),
+		series("envoy_listener_ssl_certificate_expiration_unix_time_seconds", "", expiry(day)),
+	},
+}
+
+func fields(class string, growth int) string {
+	return series("graphveil_fields_total", `connector="c",endpoint="e",class="kept"`, "0+100x120") +
+		series("graphveil_fields_total", fmt.Sprintf(`connector="c",endpoint="e",class=%q`, class), fmt.Sprintf("0+%dx120", growth))
+}
+
+func memory(used, limit int) string {
+	return series("go_memstats_sys_bytes", "", fmt.Sprintf("%dx120", used+50)) +
+		series("go_memstats_heap_released_bytes", "", "50x120") +
+		series("go_gc_gomemlimit_bytes", "", fmt.Sprintf("%dx120", limit))
+}
+
+// TestAlertsFire evaluates each alert every minute as Prometheus does, over a
+// series that means trouble and over a healthy one.
+func TestAlertsFire(t *testing.T) {
+	known := map[string]bool{}
+	for _, r := range alerts(t) {
+		known[r.Alert] = true
+		s, ok := samples[r.Alert]
+		if !ok {
+			t.Errorf("%s has no sample", r.Alert)
+			continue
+		}
+		t.Run(r.Alert, func(t *testing.T) {
+			if !fires(t, r, s.trouble) {
+				t.Errorf("silent on\n%s", s.trouble)
+			}
+			if fires(t, r, s.healthy) {
+				t.Errorf("fires on\n%s", s.healthy)
+			}
+		})
+	}
+	for name := range samples {
+		if !known[name] {
+			t.Errorf("there is no alert %s", name)
+		}
+	}
+}
+
+// fires says whether an alert fires at the end of a sample.
+func fires(t *testing.T, r rulefmt.Rule, loaded string) bool {
+	t.Helper()
+	if loaded == "" {
+		t.Fatal("an empty sample")
+	}
+	storage := promqltest.LoadedStorage(t, "load 1m\n  "+strings.ReplaceAll(strings.TrimSpace(loaded), "\n", "\n  ")+"\n")
+	defer storage.Close()
+	query := rules.EngineQueryFunc(promqltest.NewTestEngine(t, false, 5*time.Minute, 1_000_000), storage)
+	expr, err := promql.ParseExpr(r.Expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := rules.NewAlertingRule(r.Alert, expr, time.Duration(r.For), 0, labels.FromMap(r.Labels), labels.FromMap(r.Annotations), labels.EmptyLabels(), "", true, slog.New(slog.DiscardHandler))
+	for minute := 0; minute <= hours; minute++ {
+		if _, err := rule.Eval(t.Context(), 0, time.Unix(int64(minute)*60, 0), query, nil, 0); err != nil {
+			t.Fatalf("minute %d: %v", minute, err)
+		}
+	}
+	return slices.ContainsFunc(rule.ActiveAlerts(), func(a *rules.Alert) bool { return a.State == rules.StateFiring })
+}
