@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -105,6 +106,12 @@ func (c Config) ResolveCloud() (Cloud, error) {
 
 func (c Cloud) has(authority string) bool {
 	return authority == c.Authority || aliases[authority] == c.Authority
+}
+
+// answersAt says whether a URL is of the authority, or of another name of the same Entra.
+func (c Cloud) answersAt(u *url.URL) bool {
+	canonical := func(origin string) string { return cmp.Or(aliases[origin], origin) }
+	return canonical("https://"+strings.TrimSuffix(strings.ToLower(u.Host), ":443")) == canonical(strings.TrimSuffix(c.Authority, ":443"))
 }
 
 // originOf reads an https URL of a host alone; a slash at its end does not count.

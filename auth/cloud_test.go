@@ -50,3 +50,24 @@ func TestTenantOfAnotherCloud(t *testing.T) {
 		}
 	})
 }
+
+// Asked about a tenant of another cloud, Entra's discovery names the token endpoint of that one: no assertion goes there, nor to any other
+// host that a document names; to another name of the authority it does.
+func TestCredentialsStayInTheirCloud(t *testing.T) {
+	for host, goes := range map[string]bool{
+		"login.microsoftonline.us": false, "login.private.example": false, "login.microsoftonline.com:8443": false,
+		"login.microsoftonline.com:443": true, "LOGIN.microsoftonline.com": true, "login.windows.net": true,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.entra.Break(entra.Fault{Body: `{"authorization_endpoint":"https://login.microsoftonline.com/a","issuer":"https://login.microsoftonline.com/i","token_endpoint":"https://` + host + `/t"}`})
+			failure := w.wantError(w.manager(), "entra_id", CodeMalformed)
+			if goes == (failure.Detail == "other_host") {
+				t.Errorf("%s: detail %q", host, failure.Detail)
+			}
+			if hosts := w.dialled(); !goes && !slices.Equal(hosts, []string{"login.microsoftonline.com:443"}) {
+				t.Errorf("dialled %v", hosts)
+			}
+		})
+	}
+}

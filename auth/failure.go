@@ -37,7 +37,7 @@ const (
 	// CodeRejected: Entra does not accept the application, the assertion or the request. AADSTS says why.
 	CodeRejected Code = "entra_rejected"
 	// CodeMalformed: an answer that makes no sense: not JSON, too large, no usable token in it, a redirect, an endpoint
-	// without TLS.
+	// without TLS or of another host.
 	CodeMalformed Code = "entra_malformed"
 	// CodeCredential: there is nothing to sign in with (a file cannot be read, a platform gives no assertion); Entra was not asked for a
 	// token. Detail says why.
@@ -112,6 +112,8 @@ func classify(err error, now time.Time) *Error {
 		return &Error{Code: CodeMalformed, Detail: "too_large"}
 	case errors.Is(err, errNotHTTPS):
 		return &Error{Code: CodeMalformed, Detail: "not_https"}
+	case errors.Is(err, errNotEntra):
+		return &Error{Code: CodeMalformed, Detail: "other_host"}
 	case errors.As(err, &notJSON):
 		return &Error{Code: CodeMalformed, Detail: "not_json"}
 	}

@@ -151,9 +151,7 @@ func TestGarbageFromEntra(t *testing.T) {
 				w.entra.Repair()
 				time.Sleep(time.Minute)
 				w.wantToken(m, "outlook_mail", mailApp)
-				if name != "plain token endpoint" { // MSAL keeps what discovery said
-					w.wantToken(m, "entra_id", directoryApp)
-				}
+				w.wantToken(m, "entra_id", directoryApp)
 			})
 		})
 	}

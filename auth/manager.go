@@ -41,12 +41,12 @@ func New(cfg Config, logger *slog.Logger) (*Manager, error) {
 }
 
 func newManager(cfg Config, logger *slog.Logger, n network) (*Manager, error) {
-	cfg, _, err := cfg.Complete()
+	cfg, cloud, err := cfg.Complete()
 	if err != nil {
 		return nil, fmt.Errorf("checking token configuration: %w", err)
 	}
 	n.logger = logger
-	httpClient, err := n.entra(cfg.CAFile)
+	httpClient, err := n.entra(cfg.CAFile, cloud)
 	if err != nil {
 		return nil, fmt.Errorf("creating token client: %w", err)
 	}

@@ -141,6 +141,9 @@ func (c *msalClient) acquire(ctx context.Context, claims string) (t *token, fail
 		p.answered(failed, err)
 	}
 	if failed != nil {
+		if failed.Code == CodeMalformed {
+			c.client = nil // it may have learnt nonsense by discovery, and would keep it
+		}
 		return nil, failed
 	}
 	if !isHeaderSafe(result.AccessToken) {

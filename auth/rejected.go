@@ -90,6 +90,9 @@ func (a *application) reject(t *token, claims string, now time.Time) {
 	if n := a.inVain[kind]; n > 0 {
 		pause = min(firstPause<<min(n-1, 16), maxPause)
 	}
+	if standing == doubted { // nobody goes without a token for the sake of a doubt
+		pause = max(min(pause, t.expiry.Add(-expiryMargin).Sub(now)), 0)
+	}
 	a.inVain[kind]++
 	// Where Entra has failed, its pause stays: nothing is asked before that is over.
 	if f := a.failed.Load(); f == nil || !now.Before(f.retryAt) || f.err.Code == CodeTokenRejected {

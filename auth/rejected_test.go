@@ -360,6 +360,25 @@ func TestChallengeEndsThePauseOfOtherRejections(t *testing.T) {
 	})
 }
 
+// Tokens of ten minutes, the shortest that a policy of Entra allows, end before the longest pause does: doubts alone keep nobody waiting.
+func TestDoubtsNeverOutliveTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(c *entra.Config) { c.TokenLifetime = 10 * time.Minute })
+		m := w.manager()
+		stop := w.run(m)
+		defer stop()
+		synctest.Wait()
+		before := w.entra.Stats().TokenRequests
+		for range 3 * 3600 {
+			m.Rejected("outlook_mail", w.wantToken(m, "outlook_mail", mailApp), "")
+			time.Sleep(time.Second)
+		}
+		if asked := w.entra.Stats().TokenRequests - before; asked > 80 { // the other application's included
+			t.Errorf("%d token requests in three hours", asked)
+		}
+	})
+}
+
 func TestDisabledApplication(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

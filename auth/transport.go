@@ -27,6 +27,7 @@ const (
 var (
 	errTooLarge = errors.New("response is too large")
 	errNotHTTPS = errors.New("request is not https")
+	errNotEntra = errors.New("request is to another host than the authority")
 )
 
 // dialer opens a connection.
@@ -40,8 +41,9 @@ type network struct {
 }
 
 // entra makes the only client that MSAL uses to sign in. It follows no redirect (one would carry the assertion to another place), and
-// ignores HTTPS_PROXY and its kin, as the Envoy beside it does: who needs a proxy routes transparently.
-func (n network) entra(caFile string) (*http.Client, error) {
+// ignores HTTPS_PROXY and its kin, as the Envoy beside it does: who needs a proxy routes transparently. It posts to hosts of the cloud alone:
+// the token endpoint's URL comes from a document, which for a tenant of another cloud names a host of that one.
+func (n network) entra(caFile string, cloud Cloud) (*http.Client, error) {
 	var roots *x509.CertPool // nil: the system's
 	if caFile != "" {
 		pem, err := os.ReadFile(caFile)
@@ -53,7 +55,27 @@ func (n network) entra(caFile string) (*http.Client, error) {
 			return nil, errors.New("reading ca_file: it holds no certificate")
 		}
 	}
-	return n.bounded(roots, false), nil
+	client := n.bounded(roots, false)
+	client.Transport = credentialTransport{client.Transport, cloud}
+	return client, nil
+}
+
+// credentialTransport sends what holds a credential, which is what MSAL posts, to the authority or another name of it alone.
+type credentialTransport struct {
+	http.RoundTripper
+	cloud Cloud
+}
+
+func (t credentialTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet && !t.cloud.answersAt(r.URL) {
+		return nil, errNotEntra
+	}
+	return t.RoundTripper.RoundTrip(r)
+}
+
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] looks for.
+func (t credentialTransport) CloseIdleConnections() {
+	t.RoundTripper.(boundedTransport).CloseIdleConnections()
 }
 
 // client is for a platform's API or, where plain HTTP is allowed, its metadata service. It has the manners of the client for Entra.

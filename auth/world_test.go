@@ -324,7 +324,7 @@ var serverCertificate = sync.OnceValue(func() certificate {
 		Subject:      pkix.Name{CommonName: "synthetic entra"},
 		NotBefore:    time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC),
 		NotAfter:     time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),
-		DNSNames: []string{"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "login.private.example",
+		DNSNames: []string{"login.microsoftonline.com", "login.windows.net", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "login.private.example",
 			"*.eu-central-1.amazonaws.com", "cognito-identity.amazonaws.com", "*.tokens.sts.global.api.aws"},
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 		IsCA:                  true,
