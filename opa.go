@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,9 @@ func (c *Config) opaConfig(served *policy.Config) (*opa.Config, error) {
 	read, err := opa.Read(c.Policy.OPAConfig)
 	if err != nil {
 		return nil, err
+	}
+	if read.Discovers() && (os.Getenv("GRAPHVEIL_SALT") != "" || os.Getenv("GRAPHVEIL_KEY") != "") {
+		return nil, errors.New("reading the configuration: whoever signs the discovery bundle of policy.opa_config can read environment variables, and salt or key is in one\nhint: use pseudonyms.salt_file and key_file instead of GRAPHVEIL_SALT and GRAPHVEIL_KEY")
 	}
 	served.Delivered = read.Delivers()
 	if !served.Delivered && len(served.Paths) == 0 {

@@ -293,7 +293,23 @@ func TestDeliveredPolicyOffline(t *testing.T) {
 	if stdout, stderr, exit := command(t, "", "policy", "list", "--config", config, "--policy", "builtin"); exit != 0 || !strings.Contains(stdout, "entra_id") {
 		t.Errorf("exit %d: %s", exit, stderr)
 	}
-	if _, stderr, exit := command(t, "", "serve", "--config", config); exit == 0 || !strings.Contains(stderr, "policy.opa_config") {
-		t.Errorf("exit %d: %s", exit, stderr)
+	for text, says := range map[string]string{
+		"services: {control: {url: 'http://127.0.0.1:1'}}\ndecision_logs: {service: control}\n":                                                                                               "neither bundles nor discovery",
+		"services: {control: {url: 'http://127.0.0.1:1'}}\nkeys: {release: {key: x, algorithm: HS256}}\ndiscovery: {service: control, resource: config, signing: {keyid: release}}\n":         "use pseudonyms.salt_file", // the command has GRAPHVEIL_SALT
+		"services: {control: {url: 'http://127.0.0.1:1'}}\nbundles: {main: {service: control}}\n":                                                                                             "bundles.main: the bundle need not be signed",
+		"services: {control: {url: 'http://127.0.0.1:1'}}\nkeys: {release: {key: x, algorithm: HS256}}\nplugins: {other: {}}\nbundles: {main: {service: control, signing: {keyid: release}}}": `plugin "other" not registered`,
+	} {
+		folder := t.TempDir()
+		for name, content := range map[string]string{
+			"opa.yaml":       text,
+			"graphveil.yaml": "policy: {opa_config: " + folder + "/opa.yaml}\ntokens: {tenant: example.org, credential: {file: {path: /nowhere}}, connectors: {entra_id: {client_id: " + directoryClient + "}}}\n",
+		} {
+			if err := os.WriteFile(folder+"/"+name, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, stderr, exit := command(t, "", "serve", "--config", folder+"/graphveil.yaml"); exit == 0 || !strings.Contains(stderr, says) {
+			t.Errorf("exit %d, want %q: %s", exit, says, stderr)
+		}
 	}
 }

@@ -84,7 +84,9 @@ func (e *Engine) Commit(s *Staged) {
 		e.first.Do(func() { close(e.loaded) })
 		return
 	}
-	e.log.Info("policy reloaded", append(attrs, "previous", old.revision)...)
+	if old.revision != s.snapshot.revision || !maps.Equal(old.bundles, s.snapshot.bundles) {
+		e.log.Info("policy reloaded", append(attrs, "previous", old.revision)...)
+	}
 	if old.revision != s.snapshot.revision {
 		e.reloaded(true)
 	}

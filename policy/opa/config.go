@@ -22,6 +22,8 @@ type Config struct {
 	boot map[string]any
 	// delivers: the policy comes by bundles, named here or by discovery.
 	delivers bool
+	// discovers: the rest of the configuration comes by discovery.
+	discovers bool
 	// records: there are decision logs, or discovery may bring them.
 	records bool
 }
@@ -53,13 +55,18 @@ func Read(file string) (*Config, error) {
 	if err := check(parsed); err != nil {
 		return nil, fmt.Errorf("reading policy.opa_config %s: %w", file, err)
 	}
-	c.delivers = given(parsed.Bundles) || given(parsed.Discovery)
-	c.records = given(parsed.DecisionLogs) || given(parsed.Discovery)
+	c.discovers = given(parsed.Discovery)
+	c.delivers = given(parsed.Bundles) || c.discovers
+	c.records = given(parsed.DecisionLogs) || c.discovers
 	return c, nil
 }
 
 // Delivers tells whether the policy comes by bundles.
 func (c *Config) Delivers() bool { return c.delivers }
+
+// Discovers tells whether discovery brings more of the configuration. OPA replaces
+// ${NAME} in that too, so whoever signs it can read the environment of the process.
+func (c *Config) Discovers() bool { return c.discovers }
 
 func given(section json.RawMessage) bool { return len(section) > 0 && string(section) != "null" }
 

@@ -87,6 +87,9 @@ func (p *Plugins) Start(ctx context.Context) error {
 		return p.config.wrong(err)
 	}
 	p.listen()
+	if err := p.watchFiles(ctx); err != nil {
+		return p.config.wrong(err)
+	}
 	go p.decisions.run(p.manager)
 	return nil
 }

@@ -364,6 +364,43 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// TestFile: a signed bundle file in a ConfigMap volume, that is there late, changes by
+// the swap of a link, and is refused if another key signed it.
+func TestFile(t *testing.T) {
+	r := newRig(t)
+	volume := t.TempDir()
+	file := filepath.Join(volume, "policy.tar.gz")
+	swap := func(version string, content []byte) {
+		t.Helper()
+		for _, step := range []error{
+			os.Mkdir(filepath.Join(volume, ".."+version), 0o755),
+			os.WriteFile(filepath.Join(volume, ".."+version, "policy.tar.gz"), content, 0o600),
+			os.Symlink(".."+version, filepath.Join(volume, "..data_tmp")),
+			os.Rename(filepath.Join(volume, "..data_tmp"), filepath.Join(volume, "..data")),
+		} {
+			if step != nil {
+				t.Fatal(step)
+			}
+		}
+	}
+	r.start("bundles: {main: {resource: 'file://" + file + "', signing: {keyid: release}}}\n" + statusSection)
+	r.wait("the file to be missed", func() bool { return strings.Contains(r.plugins.Ready().Error(), "no such file") })
+	swap("1", opatest.Bundle(t, "v1", things("one"), r.key))
+	if err := os.Symlink("..data/policy.tar.gz", file); err != nil {
+		t.Fatal(err)
+	}
+	r.loaded()
+	swap("2", opatest.Bundle(t, "v2", things("two"), r.key))
+	r.wait("the second version", func() bool { return r.serves("/two") })
+	before := r.rejected()
+	swap("3", opatest.Bundle(t, "v3", things("evil"), opatest.NewKey(t)))
+	r.wait("the third version to be refused", func() bool { return r.rejected() > before })
+	r.wait("its status", r.status("failed to verify JWT signature"))
+	if !r.serves("/two") {
+		t.Error("a file of another key is in force")
+	}
+}
+
 // TestPersisted: a bundle that was kept on disk is verified again when it is loaded
 // while the server is down.
 func TestPersisted(t *testing.T) {
