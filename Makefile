@@ -45,6 +45,10 @@ bench-quick: build envoy ## Show in about 1 minute that every benchmark runs and
 build: ## Build ./graphveil.
 	CGO_ENABLED=0 go build -trimpath -o graphveil .
 
+.PHONY: image
+image: ## Build the container images, without a container engine, into deploy/image/out.
+	cd $(KIT) && go run ./image $(ARGS)
+
 .PHONY: envoy
 envoy: ## Find Envoy (ENVOY, PATH) or install it into .tools, without root.
 	@python3 envoy/install.py $(ENVOY_DIR)

@@ -2,8 +2,16 @@ package main
 
 import "runtime/debug"
 
-// version is the module's version as the Go tool recorded it, or "devel".
+// release is the version of the sources that an image is built from; the linker sets
+// it (deploy/kit/image).
+var release string
+
+// version is that of the release, or else the module's as the Go tool recorded it,
+// or "devel".
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "devel"
