@@ -3,6 +3,7 @@ package setup
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -95,10 +96,14 @@ func (t Target) application(s *policy.Snapshot, connectors []string) (Applicatio
 		a.DisplayName = "Graphveil"
 	}
 	a.Credential = t.Default
+	first := ""
 	for i, name := range connectors {
 		known, ok := t.Known[name]
+		if ok && first != "" && !reflect.DeepEqual(a.Credential, known.Credential) {
+			return a, fmt.Errorf("connectors %s and %s share an application, but do not sign in with the same credential\nhint: give both the same in the configuration, or each an application of its own", first, name)
+		}
 		if ok {
-			a.Credential = known.Credential
+			first, a.Credential = name, known.Credential
 		}
 		if i == 0 {
 			a.ClientID = known.ClientID
@@ -111,6 +116,11 @@ func (t Target) application(s *policy.Snapshot, connectors []string) (Applicatio
 		return a, err
 	}
 	a.Permissions = permissionsOf(s, connectors)
+	for _, permission := range a.Permissions {
+		if !permissionName.MatchString(permission.Name) {
+			return a, fmt.Errorf("the policy asks for a permission %q of %s, which is no name of one", permission.Name, strings.Join(connectors, ", "))
+		}
+	}
 	for _, c := range s.Connectors() {
 		if slices.Contains(connectors, c.Name) {
 			a.Setup = append(a.Setup, c.Setup...)

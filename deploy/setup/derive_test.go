@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -195,6 +197,52 @@ func TestSharedClientID(t *testing.T) {
 	}
 	if len(p.Applications) != 3 || len(keys) != 3 {
 		t.Errorf("two shared applications: %v", keys)
+	}
+}
+
+// One application has one federated credential, so a plan for one must not pass over a connector that signs in otherwise.
+func TestSharedApplicationHasOneCredential(t *testing.T) {
+	s := load(t, policy.Config{Connectors: []string{"entra_id", "outlook_mail"}})
+	target := example()
+	target.Shared = true
+	target.Known = map[string]Known{"entra_id": {Credential: target.Default}, "outlook_mail": {Credential: Credential{Kind: "certificate"}}}
+	if _, err := Derive(s, target); err == nil || !strings.Contains(err.Error(), "entra_id and outlook_mail share an application") {
+		t.Errorf("%v", err)
+	}
+	other := *target.Default.Federated
+	target.Known["outlook_mail"] = Known{Credential: Credential{Kind: "kubernetes", Federated: &other}}
+	if p := derive(t, s, target); len(p.Applications) != 1 || p.Applications[0].Credential.Kind != "kubernetes" {
+		t.Errorf("%+v", p.Applications)
+	}
+}
+
+// The command that makes a secret leaves it in a file of its own for each application, which no other user of the machine can read.
+func TestSecretsAreWrittenForTheirOwnerAlone(t *testing.T) {
+	target := example()
+	target.Default = Credential{Kind: "client_secret"}
+	p := derive(t, load(t, policy.Config{}), target)
+	at := slices.IndexFunc(p.Steps, func(s Step) bool { return s.ID == "client-secrets" })
+	folder, bin := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(bin+"/az", []byte("#!/bin/sh\necho secret\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := exec.Command("sh", "-euc", "umask 022\n"+strings.Join(p.Steps[at].Commands, "\n"))
+	run.Dir = folder
+	run.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
+	for _, a := range p.Applications {
+		run.Env = append(run.Env, a.variable()+"="+GraphAppID)
+	}
+	if output, err := run.CombinedOutput(); err != nil || len(output) > 0 {
+		t.Fatalf("%v %s", err, output)
+	}
+	files, err := os.ReadDir(folder)
+	if err != nil || len(files) != len(p.Applications) {
+		t.Fatalf("%d files for %d applications, %v", len(files), len(p.Applications), err)
+	}
+	for _, file := range files {
+		if info, err := file.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", file.Name(), info.Mode(), err)
+		}
 	}
 }
 

@@ -145,4 +145,15 @@ endpoints["things"] := {
 	if !strings.Contains(create, "ROLE_ID_OF_Things.Read.All=Role") || strings.Contains(create, "TeamSettings") {
 		t.Errorf("%s", create)
 	}
+
+	// What is no name of a permission comes into no command.
+	for _, name := range []string{"x'].id\\\"; touch pwned; \\\"", "$(id)", "Things Read", ""} {
+		injected := strings.ReplaceAll(text, `"Things.Read.All"`, `"`+name+`"`)
+		if err := os.WriteFile(folder+"/things.rego", []byte(injected), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Derive(load(t, policy.Config{Paths: []string{folder}}), example()); err == nil || !strings.Contains(err.Error(), "which is no name of one") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -129,7 +129,7 @@ func (d *markdown) application(a Application, person string) {
 		for _, field := range [][2]string{{"issuer", f.Issuer}, {"subject", f.Subject}, {"audience", f.Audience}} {
 			value := "*not known yet*"
 			if field[1] != "" {
-				value = "`" + field[1] + "`"
+				value = "`" + cell(field[1]) + "`"
 			}
 			d.f("| %s | %s |\n", field[0], value)
 		}

@@ -77,6 +77,9 @@ var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{1
 // (learn.microsoft.com/graph/api/resources/federatedidentitycredential).
 var plain = regexp.MustCompile("^[ -_a-~]{1,600}$")
 
+// permissionName is what a permission can be called; it stands in commands.
+var permissionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$`)
+
 // tenant is an id or a domain name.
 var tenant = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
 

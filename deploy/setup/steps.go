@@ -64,7 +64,7 @@ func (a Application) variable() string { return strings.ToUpper(a.Key) }
 // signIn is how the Azure CLI is brought to the tenant, beside other tenants on the same machine.
 func signIn(p *Plan) []string {
 	return []string{
-		"export AZURE_CONFIG_DIR=$(mktemp -d)   # a profile of its own: the usual one is shared by all tenants on this machine",
+		"export AZURE_CONFIG_DIR=$(mktemp -d)   # a profile of its own: the usual one is shared by all tenants on this machine. At the end: az logout; rm -r \"$AZURE_CONFIG_DIR\"",
 		"az cloud set --name " + cloudOf(p.Cloud).azureCLI,
 		"az login --allow-no-subscriptions --tenant " + orWord(p.Tenant, "TENANT_ID"),
 	}

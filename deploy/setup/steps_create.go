@@ -134,11 +134,11 @@ func secrets(p *Plan) Step {
 		ID: "client-secrets", For: Create, Title: "Make a client secret", Who: applicationAdministrator + ", or an owner of the application", Shell: "sh",
 		Until: "each application has its secret",
 		What: "A secret is a password: whoever has it is the application, from anywhere, until it expires. Prefer any of the other ways to sign in. " +
-			"The command prints it once; write it to the file that `credential.client_secret.file` names, readable by Graphveil alone.",
+			"The command writes it to a file that nobody else can read. Move that to where `credential.client_secret.file` says, readable by Graphveil alone, and leave no copy.",
 	}
 	for _, a := range p.Applications {
 		if a.Credential.Kind == "client_secret" {
-			s.Commands = append(s.Commands, "az ad app credential reset --id "+a.id()+" --append --years 1 --query password -o tsv > secret")
+			s.Commands = append(s.Commands, "(umask 077; az ad app credential reset --id "+a.id()+" --append --years 1 --query password -o tsv > secret_"+a.Key+")")
 		}
 	}
 	return s
