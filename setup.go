@@ -193,6 +193,9 @@ func (o *setupFlags) credential(ctx context.Context, config *Config, own *auth.C
 		identity = auth.Identity{}
 	}
 	if o.fromCredential {
+		if kind != configured.Kind() || o.cloud != "" && o.cloud != cmp.Or(config.Tokens.Cloud, "global") {
+			return setup.Credential{}, errors.New("--from-credential asks the configured credential, for the configured cloud\nhint: leave --platform and --cloud out, or change the configuration")
+		}
 		var err error
 		identity, err = config.Tokens.Identify(ctx, own, clientID)
 		switch failed := (*auth.Error)(nil); {

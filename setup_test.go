@@ -117,6 +117,12 @@ func TestSetupFromCredential(t *testing.T) {
 	if len(a.Connectors) != 2 || a.ClientID == "" || plan.Tenant != in.ID() || strings.Contains(stdout+stderr, "eyJ") {
 		t.Errorf("%+v", a)
 	}
+	for _, other := range [][]string{{"--platform", "aws"}, {"--cloud", "china"}} {
+		stdout, stderr, exit := command(t, "", append([]string{"setup", "--config", config, "--from-credential"}, other...)...)
+		if exit != exitUsage || stdout != "" || !strings.Contains(stderr, "--from-credential asks the configured credential") {
+			t.Errorf("%v: exit %d\n%s%s", other, exit, stdout, stderr)
+		}
+	}
 	if in.Entra.Stats().TokenRequests != 0 {
 		t.Error("Entra was asked")
 	}

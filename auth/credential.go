@@ -50,8 +50,18 @@ type assertions func(ctx context.Context) (string, error)
 
 func (get assertions) credential(context.Context) (confidential.Credential, bool, error) {
 	return confidential.NewCredFromAssertionCallback(func(ctx context.Context, _ confidential.AssertionRequestOptions) (string, error) {
-		return get(ctx)
+		return get.ask(ctx)
 	}), false, nil
+}
+
+// ask gets an assertion. No panic of an SDK gets out: its value may be what a platform answered.
+func (get assertions) ask(ctx context.Context) (assertion string, err error) {
+	defer func() {
+		if recover() != nil {
+			assertion, err = "", &credentialError{detail: "panic"}
+		}
+	}()
+	return get(ctx)
 }
 
 // credentialError is a failure before Entra was asked for a token. It is told in a fixed word: never by what a file holds or a platform

@@ -69,7 +69,7 @@ func (c Config) identify(ctx context.Context, credential *Credential, clientID s
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	text, err := assertion(ctx)
+	text, err := assertion.ask(ctx)
 	if err != nil {
 		return Identity{}, classify(err, time.Now())
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"log/slog"
@@ -100,5 +101,12 @@ func TestIdentifyOfWhatIsNoAssertion(t *testing.T) {
 		if identity, err := (Config{}).Identify(t.Context(), &credential, mailApp); !errors.Is(err, ErrNoAssertion) || identity != (Identity{}) {
 			t.Errorf("%s: %+v, %v", credential.Kind(), identity, err)
 		}
+	}
+}
+
+func TestPanicsOfPlatformsStayInside(t *testing.T) {
+	text, err := assertions(func(context.Context) (string, error) { panic("CANARY") }).ask(t.Context())
+	if failed := classify(err, time.Now()); text != "" || failed.Code != CodeCredential || failed.Detail != "panic" || strings.Contains(failed.Error()+Hint(failed), "CANARY") {
+		t.Errorf("%q, %v", text, err)
 	}
 }
