@@ -117,22 +117,22 @@ func (p *Plugins) Ready() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wanted := p.wanted()
-	if p.manager.GetConfig().Discovery != nil && len(wanted) == 0 {
+	if len(wanted) == 0 {
 		if e := p.errors[discovery.Name]; e != "" {
 			return fmt.Errorf("no policy yet: discovery: %s", e)
 		}
-		return errors.New("no policy yet: waiting for discovery to name bundles")
+		return errors.New("no policy yet: neither policy.opa_config nor discovery has named a bundle")
 	}
-	var waiting []string
+	var missing []string
 	for _, name := range wanted {
-		if e := p.errors[name]; e != "" {
-			waiting = append(waiting, fmt.Sprintf("bundle %q: %s", name, e))
+		switch e, heard := p.errors[name]; {
+		case !heard:
+			missing = append(missing, fmt.Sprintf("bundle %q: waiting for the server", name))
+		case e != "":
+			missing = append(missing, fmt.Sprintf("bundle %q: %s", name, e))
 		}
 	}
-	if waiting == nil {
-		return fmt.Errorf("no policy yet: waiting for the first verified bundle of %s", strings.Join(wanted, ", "))
-	}
-	return fmt.Errorf("no policy yet: %s", strings.Join(waiting, "; "))
+	return fmt.Errorf("no policy yet: %s", strings.Join(missing, "; "))
 }
 
 // wanted are the names of the bundles that the configuration has, sorted.
