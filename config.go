@@ -26,6 +26,7 @@ type Config struct {
 	Processor  ProcessorConfig `yaml:"processor"`
 	Envoy      envoy.Config    `yaml:"envoy"`
 	Log        LogConfig       `yaml:"log"`
+	Tracing    TracingConfig   `yaml:"tracing"`
 }
 
 // PolicyConfig says which policy is in force.

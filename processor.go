@@ -45,6 +45,7 @@ type processor struct {
 	failed   chan error
 	draining atomic.Bool
 	cancel   context.CancelFunc
+	traces   *traces // nil without tracing
 }
 
 // startProcessor starts listening once the policy is in force, or is to be delivered;
@@ -83,8 +84,12 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 		return nil, err
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newTokenCollector(tokens))
+	traces, err := config.Tracing.start(ctx, log)
+	if err != nil {
+		return nil, err
+	}
 	server, err := extproc.NewServer(extproc.ServerConfig{
-		Gateway: gateway, Tokens: tokens, Log: log, Metrics: extproc.NewMetrics(registry), Decided: decided(plugins),
+		Gateway: gateway, Tokens: tokens, Log: log, Metrics: extproc.NewMetrics(registry), Decided: decided(plugins), Tracer: traces.tracer(),
 		RequestTimeout: config.Processor.RequestTimeout, IdleTimeout: config.Processor.IdleTimeout,
 	})
 	if err != nil {
@@ -108,7 +113,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	}
 
 	p := &processor{
-		config: config, log: log, engine: engine, tokens: tokens, plugins: plugins, cancel: cancel, listener: listener,
+		config: config, log: log, engine: engine, tokens: tokens, plugins: plugins, traces: traces, cancel: cancel, listener: listener,
 		grpc: server.NewGRPC(), health: health.NewServer(), failed: make(chan error, 4),
 		adminURL: "http://" + admin.address,
 	}
@@ -252,6 +257,7 @@ func (p *processor) drain() {
 		p.grpc.Stop()
 	}
 	p.stopPlugins(end)
+	p.traces.stop()
 	p.cancel()
 	p.admin.Close()
 	p.log.Info("stopped")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/experimental"
@@ -47,6 +48,8 @@ type ServerConfig struct {
 	// IdleTimeout ends an exchange in which neither side sent a message for this
 	// long: Envoy has no such timer in mode FULL_DUPLEX_STREAMED. Zero means 2 minutes.
 	IdleTimeout time.Duration
+	// Tracer makes the spans of exchanges. Nil makes none.
+	Tracer trace.Tracer
 }
 
 // Server is the ext_proc service.

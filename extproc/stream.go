@@ -42,7 +42,8 @@ type stream struct {
 	request  wire.Request // the message that is handled
 	reply    wire.Reply   // the one that is written
 	held     wire.Reply
-	token    string // that the request was sent with, until it was answered
+	token    string  // that the request was sent with, until it was answered
+	traced   *traced // nil without tracing
 	released bool
 	modeSeen bool
 	answered bool
@@ -55,6 +56,7 @@ func (s *stream) run() (err error) {
 	s.exchange = s.server.config.Gateway.NewExchange()
 	err = s.receive()
 	record := s.exchange.Close()
+	s.traced.finish(&record)
 	s.server.config.Metrics.observe(&record)
 	record.Log(context.WithoutCancel(s.grpc.Context()), s.server.config.Log)
 	if decided := s.server.config.Decided; decided != nil {
@@ -152,10 +154,13 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 	defer cancel()
 
 	head := requestHead(m)
+	s.traced = s.server.trace(head.Headers)
+	s.traced.next(stepDecision)
 	forward, refusal := s.exchange.Request(ctx, head)
 	if refusal != nil {
 		return s.refuse(refusal)
 	}
+	s.traced.next(stepToken)
 	token, err := s.server.config.Tokens.Token(ctx, forward.Connector)
 	if err != nil {
 		refusal := &Refusal{Code: "token_unavailable", RetryAfter: 5 * time.Second}
@@ -171,10 +176,12 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 	s.reply.Start(s.server.buffers, headRoom)
 	s.reply.RequestHeaders(set, unforwarded(head.Headers, set))
 	s.metadata("allow")
+	s.traced.next(stepUpstream)
 	return s.send(&s.reply)
 }
 
 func (s *stream) responseHeaders(m *wire.Request) error {
+	s.traced.next(stepResponse)
 	head := responseHead(m)
 	if head.Status == http.StatusUnauthorized && s.token != "" {
 		// Envoy cannot send the request again with another token: the router's own

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// spans is a collector of traces on loopback that keeps all that it is sent.
+type spans struct {
+	collector.UnimplementedTraceServiceServer
+	mu   sync.Mutex
+	sent []*collector.ExportTraceServiceRequest
+}
+
+func (s *spans) Export(_ context.Context, r *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = append(s.sent, proto.CloneOf(r))
+	return &collector.ExportTraceServiceResponse{}, nil
+}
+
+// startCollector returns a collector and where it listens.
+func startCollector(t *testing.T) (*spans, string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, server := &spans{}, grpc.NewServer()
+	collector.RegisterTraceServiceServer(server, s)
+	go func() { _ = server.Serve(listener) }() // until it is stopped
+	t.Cleanup(server.Stop)
+	return s, listener.Addr().String()
+}
+
+// all are the spans so far, and everything that came as text.
+func (s *spans) all() (list []*tracev1.Span, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.sent {
+		text += protojson.Format(r)
+		for _, resource := range r.ResourceSpans {
+			for _, scope := range resource.ScopeSpans {
+				list = append(list, scope.Spans...)
+			}
+		}
+	}
+	return list, text
+}
+
+func attributes(s *tracev1.Span) map[string]string {
+	m := map[string]string{}
+	for _, a := range s.Attributes {
+		m[a.Key] = a.Value.GetStringValue()
+	}
+	return m
+}
+
+const (
+	traceID     = "0af7651916cd43dd8448eb211c80319c"
+	clientSpan  = "b7ad6b7169203331"
+	unsampledID = "1bf7651916cd43dd8448eb211c80319c"
+	clientMark  = "CANARYclient"
+)
+
+// TestTracing asks, with marks wherever a client can write something, for an
+// answer, for what is denied and without wanting a trace. The spans continue the
+// client's trace, say what the record says, and hold none of the marks; Graph learns of
+// no trace.
+func TestTracing(t *testing.T) {
+	l := newLab(t, nil)
+	sent, endpoint := startCollector(t)
+	l.config.Tracing = TracingConfig{Endpoint: endpoint}
+	r := l.start()
+	client := l.client("h2")
+	ask := func(target, trace, flags string, want int) {
+		t.Helper()
+		request, err := http.NewRequest(http.MethodGet, "https://"+r.address+target, nil)
+		l.check(err)
+		request.Header = http.Header{
+			"User-Agent": {clientMark}, "Tracestate": {"vendor=" + clientMark}, "Baggage": {"user=" + clientMark},
+			"X-Request-Id": {clientMark}, "X-Client-Trace-Id": {clientMark},
+		}
+		if trace != "" {
+			request.Header.Set("Traceparent", "00-"+trace+"-"+clientSpan+"-"+flags)
+		}
+		response, err := client.Do(request)
+		l.check(err)
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Fatalf("%s: %s", target, response.Status)
+		}
+	}
+	served := l.userPath(1)
+	ask(served+"?$select=id,mail", traceID, "01", 200)
+	ask(served+"/"+clientMark+"?$filter="+clientMark, traceID, "01", 403)
+	ask(served, unsampledID, "00", 200)
+	ask(served, "", "", 200) // sampling is 0
+	ask(served, "CANARYclient", "01", 200)
+	r.stop() // sends what is left
+
+	list, text := sent.all()
+	leaked := leaks(text, append(l.canaries(), clientMark, strings.TrimPrefix(served, "/v1.0/users/"), "/v1.0", "$select", labSalt, labKey))
+	if len(leaked) > 0 {
+		t.Errorf("in the spans: %s", leaked)
+	}
+	names := map[string]int{}
+	exchanges := map[string]map[string]string{}
+	for _, s := range list {
+		names[s.Name]++
+		if got := hex.EncodeToString(s.TraceId); got != traceID {
+			t.Errorf("%s is of trace %s", s.Name, got)
+		}
+		if s.TraceState != "" {
+			t.Errorf("%s has a trace state", s.Name)
+		}
+		if s.Kind == tracev1.Span_SPAN_KIND_SERVER {
+			if got := hex.EncodeToString(s.ParentSpanId); got != clientSpan {
+				t.Errorf("%s is below %s", s.Name, got)
+			}
+			exchanges[attributes(s)["graphveil.outcome"]] = attributes(s)
+			continue
+		}
+		if !slices.ContainsFunc(list, func(p *tracev1.Span) bool {
+			return p.Kind == tracev1.Span_SPAN_KIND_SERVER && string(p.SpanId) == string(s.ParentSpanId) && p.StartTimeUnixNano <= s.StartTimeUnixNano && p.EndTimeUnixNano >= s.EndTimeUnixNano
+		}) {
+			t.Errorf("%s is below no exchange, or outside of its time", s.Name)
+		}
+	}
+	if names["decision"] != 2 || names["token"] != 1 || names["upstream"] != 1 || names["response"] == 0 || len(exchanges) != 2 {
+		t.Errorf("spans %v, of exchanges %v", names, exchanges)
+	}
+	if a := exchanges["sanitized"]; a["graphveil.connector"] != "entra_id" || a["graphveil.endpoint"] == "" || names["entra_id "+a["graphveil.endpoint"]] != 1 {
+		t.Errorf("the exchange that was served: %v in %v", a, names)
+	}
+	if a := exchanges["denied"]; a["graphveil.code"] == "" {
+		t.Errorf("the one that was denied: %v", a)
+	}
+	for _, request := range l.Graph.Requests() {
+		for _, name := range []string{"Traceparent", "Tracestate", "Baggage"} {
+			if request.Header[name] != nil {
+				t.Errorf("Graph got %s", name)
+			}
+		}
+	}
+}
+
+// TestTracingConfiguration refuses what cannot be, and needs no collector to start.
+func TestTracingConfiguration(t *testing.T) {
+	for _, bad := range []TracingConfig{{Endpoint: "collector"}, {Endpoint: "127.0.0.1:1", Sampling: 1.5}, {Endpoint: "127.0.0.1:1", Sampling: -1}} {
+		if _, err := bad.start(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "tracing.") {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	l := newLab(t, nil)
+	l.config.Tracing = TracingConfig{Endpoint: "127.0.0.1:1", Sampling: 1}
+	r := l.start()
+	if answer := call(t, r.address, l.tls(), wireCall{protocol: "h2", target: "/v1.0/users?$top=2"}); answer.String() != "200" {
+		t.Errorf("without a collector: %s", &answer)
+	}
+}
