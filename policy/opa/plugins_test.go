@@ -367,6 +367,24 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// TestUnreachable: nobody answers at the start. Readiness says so, without the query of
+// the URL, where signatures of links are; nothing was refused.
+func TestUnreachable(t *testing.T) {
+	r := newRig(t)
+	r.Close()
+	section := strings.Replace(opatest.BundleSection("main"), "service: control", "service: control\n    resource: /bundles/main?sig=CANARY", 1)
+	r.start(section)
+	r.wait("the server to be missed", func() bool {
+		return strings.Contains(r.plugins.Ready().Error(), "connection refused")
+	})
+	if r.engine.Current() != nil || r.rejected() != 0 {
+		t.Error("there is a policy, or one was refused")
+	}
+	if said := r.plugins.Ready().Error(); !strings.Contains(said, r.URL+"/bundles/main?…") || strings.Contains(said+r.log.String(), "CANARY") {
+		t.Errorf("readiness says %s", said)
+	}
+}
+
 // TestFile: a signed bundle file in a ConfigMap volume, that is there late, changes by
 // the swap of a link, and is refused if another key signed it.
 func TestFile(t *testing.T) {
