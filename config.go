@@ -130,8 +130,13 @@ func (c *Config) matchCloud() error {
 	return nil
 }
 
-func decodeConfig(text []byte, c *Config) error {
-	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField()).Decode(c)
+func decodeConfig(text []byte, c *Config) (err error) {
+	defer func() {
+		if recover() != nil { // the decoder does so at some tags, such as !!binary
+			err = errors.New("it is YAML of a kind that is not read here\nhint: leave out tags, which begin with !; deploy/graphveil.yaml documents every key")
+		}
+	}()
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField()).Decode(c)
 	if err == io.EOF {
 		return nil
 	}

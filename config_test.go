@@ -229,3 +229,11 @@ func TestKeysOfTheirOwn(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+// TestConfigTagIsRefused wants words for what makes the decoder panic.
+func TestConfigTagIsRefused(t *testing.T) {
+	err := decodeConfig([]byte("tokens: {credential: {command: {argv: !!binary c2VjcmV0}}}"), &Config{})
+	if err == nil || !strings.Contains(err.Error(), "leave out tags") {
+		t.Errorf("%v", err)
+	}
+}
