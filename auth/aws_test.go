@@ -340,6 +340,21 @@ func TestAWSWebIdentity(t *testing.T) {
 			t.Errorf("%d sessions, then %d: want new ones", sessions, after)
 		}
 	})
+	t.Run("without TLS, from the environment", func(t *testing.T) {
+		w := newAWSWorld(t, nil)
+		file := filepath.Join(t.TempDir(), "token")
+		if err := clusterIssuer().WriteProjectedToken(file, subject, "sts.amazonaws.com", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		w.handle("sts.local:80", w.account.STS())
+		t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file)
+		t.Setenv("AWS_ROLE_ARN", awsRole)
+		t.Setenv("AWS_ENDPOINT_URL_STS", "http://sts.local")
+		w.wantFailure(w.start(), "aws_malformed")
+		if stats := w.account.Stats(); stats.Sessions != 0 {
+			t.Errorf("the service account's token went over plain HTTP: %+v", stats)
+		}
+	})
 	t.Run("no file", func(t *testing.T) {
 		w := newAWSWorld(t, nil)
 		t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", filepath.Join(t.TempDir(), "none"))

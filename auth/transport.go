@@ -99,15 +99,16 @@ func (n network) bounded(roots *x509.CertPool, plainAllowed bool) *http.Client {
 	}
 }
 
-// boundedTransport refuses plain HTTP (the token endpoint's URL comes from a document) unless it is allowed, and answers beyond
-// maxResponseBody, which SDKs would read whole, decompressed.
+// boundedTransport refuses plain HTTP (the token endpoint's URL comes from a document) unless it is allowed, as it is for
+// metadata services, which are never posted to: an SDK posts to where AWS_ENDPOINT_URL says. And it refuses answers beyond maxResponseBody, which
+// SDKs would read whole, decompressed.
 type boundedTransport struct {
 	*http.Transport
 	plainAllowed bool
 }
 
 func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" && !t.plainAllowed {
+	if r.URL.Scheme != "https" && (!t.plainAllowed || r.Method == http.MethodPost) {
 		return nil, errNotHTTPS
 	}
 	response, err := t.Transport.RoundTrip(r)
