@@ -68,7 +68,29 @@ func newBox(t *testing.T, image string, uid int) *box {
 			t.Fatal(err)
 		}
 	}
+	b.own(t)
 	return b
+}
+
+// own gives every file to the user inside, as far as who tests may. The images' files
+// are root's; that nobody can write to them is then up to the read-only root alone.
+func (b *box) own(t *testing.T) {
+	t.Helper()
+	inside := int(b.uid)
+	if inside == 0 {
+		inside = user
+	}
+	for _, folder := range []string{b.root, b.mounted} {
+		err := filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
+			if err != nil || os.Geteuid() != 0 {
+				return err
+			}
+			return os.Chown(path, inside, inside)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // sandboxProgram is the sandbox, static so that it runs inside, too.
