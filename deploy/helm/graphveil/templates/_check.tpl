@@ -1,0 +1,50 @@
+{{/* What would not start, or would start open, is not rendered. */}}
+{{- define "graphveil.check" -}}
+{{- $v := .Values -}}
+{{- if not $v.config.tokens.tenant -}}
+  {{- fail "config.tokens.tenant is empty\nhint: the id of the Entra tenant, or a domain name of it" -}}
+{{- end -}}
+{{- if not $v.config.tokens.connectors -}}
+  {{- fail "config.tokens.connectors is empty: nothing would be served\nhint: a client id for each connector, from `graphveil setup`" -}}
+{{- end -}}
+{{- if not $v.secret.name -}}
+  {{- fail "secret.name is empty: there is no salt and no key\nhint: kubectl create secret generic graphveil --from-file=salt --from-file=key, and name it here" -}}
+{{- end -}}
+{{- if and (not $v.tls.secretName) (not $v.tls.issuer.name) -}}
+  {{- fail "there is no certificate for clients to trust\nhint: tls.secretName names an existing Secret, tls.issuer.name an issuer of cert-manager" -}}
+{{- end -}}
+{{- if and $v.tls.secretName $v.tls.issuer.name -}}
+  {{- fail "tls.secretName and tls.issuer.name are both given: which certificate is it?\nhint: leave one empty" -}}
+{{- end -}}
+{{- if le (int $v.drain.timeoutSeconds) (int $v.drain.acceptSeconds) -}}
+  {{- fail "drain.timeoutSeconds must be more than drain.acceptSeconds: nothing in progress could end" -}}
+{{- end -}}
+{{- if eq $v.shape "gateway" -}}
+  {{- $risk := "every pod of the cluster may read through this gateway" -}}
+  {{- $certificates := and $v.tls.clientCA.configMap (eq $v.tls.clientCA.mode "required") -}}
+  {{- if and (not $v.gateway.networkPolicy.enabled) (not $certificates) (ne $v.gateway.networkPolicy.acknowledgeRisk $risk) -}}
+    {{- fail (printf "gateway.networkPolicy.enabled is false, and no certificate is asked of clients: every Pod could read\nhint: tls.clientCA.configMap, or gateway.networkPolicy.acknowledgeRisk: %q" $risk) -}}
+  {{- end -}}
+  {{- if and $v.gateway.networkPolicy.enabled (not $v.gateway.networkPolicy.clients) -}}
+    {{- fail "gateway.networkPolicy.clients is empty: Kubernetes would let nobody in, or everybody\nhint: at least one peer" -}}
+  {{- end -}}
+  {{- range $v.gateway.networkPolicy.clients -}}
+    {{- if not . -}}{{- fail "gateway.networkPolicy.clients has an empty peer, which is nobody or everybody" -}}{{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- range $keys := list "processor.listen" "processor.admin" "processor.drain_timeout" "envoy.listen" "envoy.tls" "envoy.admin" "envoy.access_log" "pseudonyms.salt_file" "pseudonyms.key_file" -}}
+  {{- $path := splitList "." $keys -}}
+  {{- if hasKey (index $v.config (index $path 0) | default dict) (index $path 1) -}}
+    {{- fail (printf "config.%s is the chart's to set\nhint: leave it out; values.yaml says what there is instead" $keys) -}}
+  {{- end -}}
+{{- end -}}
+{{- if and $v.policy.configMap (hasKey ($v.config.policy | default dict) "paths") -}}
+  {{- fail "config.policy.paths and policy.configMap are both given\nhint: leave one out; policy.builtin adds the shipped connectors" -}}
+{{- end -}}
+{{- end }}
+
+{{/* Whether the service account's token is how to sign in: true or nothing. */}}
+{{- define "graphveil.projected" -}}
+{{- $credential := .Values.config.tokens.credential | default (dict "kubernetes" dict) -}}
+{{- if hasKey $credential "kubernetes" -}}true{{- end -}}
+{{- end }}

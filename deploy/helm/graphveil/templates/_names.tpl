@@ -1,0 +1,45 @@
+{{/* The name of everything: that of the release. */}}
+{{- define "graphveil.name" -}}
+{{- if contains "graphveil" .Release.Name -}}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{- else -}}{{ printf "%s-graphveil" .Release.Name | trunc 52 | trimSuffix "-" }}{{- end -}}
+{{- end }}
+
+{{- define "graphveil.selector" -}}
+app.kubernetes.io/name: graphveil
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "graphveil.labels" -}}
+{{ include "graphveil.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "graphveil.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (include "graphveil.name" .) -}}
+{{- end }}
+
+{{/* An image by digest, or else by tag: (list $ "processor"). */}}
+{{- define "graphveil.image" -}}
+{{- $root := index . 0 -}}{{- $image := index $root.Values.images (index . 1) -}}
+{{- if $image.digest -}}{{ $image.repository }}@{{ $image.digest }}{{- else -}}{{ $image.repository }}:{{ $image.tag | default $root.Chart.AppVersion }}{{- end -}}
+{{- end }}
+
+{{/* The Secret with the certificate. */}}
+{{- define "graphveil.tlsSecret" -}}
+{{- .Values.tls.secretName | default (printf "%s-tls" (include "graphveil.name" .)) -}}
+{{- end }}
+
+{{/* Where Graph is, and the audience that Entra wants, by cloud. */}}
+{{- define "graphveil.graph" -}}
+{{- get (dict "global" "graph.microsoft.com" "us_government" "graph.microsoft.us" "us_dod" "dod-graph.microsoft.us" "china" "microsoftgraph.chinacloudapi.cn") (.Values.config.tokens.cloud | default "global") -}}
+{{- end }}
+{{- define "graphveil.audience" -}}
+{{- $of := dict "global" "api://AzureADTokenExchange" "us_government" "api://AzureADTokenExchangeUSGov" "us_dod" "api://AzureADTokenExchangeUSGov" "china" "api://AzureADTokenExchangeChina" -}}
+{{- .Values.token.audience | default (get $of (.Values.config.tokens.cloud | default "global")) -}}
+{{- end }}
+
+{{/* The port that clients connect to, in the Pod. */}}
+{{- define "graphveil.port" -}}
+{{- if and (eq .Values.shape "sidecar") (eq .Values.sidecar.capture "hosts") -}}443{{- else -}}8443{{- end -}}
+{{- end }}

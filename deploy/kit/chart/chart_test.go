@@ -1,0 +1,294 @@
+package chart
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v4/pkg/chart/v2/lint"
+	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/yaml"
+
+	"github.com/graphveil/graphveil/auth"
+)
+
+const globalAudience = "api://AzureADTokenExchange"
+
+// shapes are values that the chart takes, and the audience of the token.
+var shapes = []struct{ name, values, audience string }{
+	{"minimal", "", globalAudience},
+	{"us_government", "config: {tokens: {cloud: us_government}}", "api://AzureADTokenExchangeUSGov"},
+	{"us_dod", "config: {tokens: {cloud: us_dod}}", "api://AzureADTokenExchangeUSGov"},
+	{"china", "config: {tokens: {cloud: china}}", "api://AzureADTokenExchangeChina"},
+	{"own audience", "token: {audience: 'api://own'}", "api://own"},
+	{"certificate instead of a token", "config: {tokens: {credential: {certificate: {file: /var/run/secrets/graphveil/files/sign-in.pem}}}}", ""},
+	{"policy beside the shipped one", "policy: {configMap: rules, builtin: true}", globalAudience},
+	{"policy alone", "policy: {configMap: rules}", globalAudience},
+	{"client certificates", "tls: {clientCA: {configMap: clients}}", globalAudience},
+	{"cert-manager", "tls: {secretName: '', issuer: {name: internal}, dnsNames: [graph.internal]}", globalAudience},
+	{"options of the policy", `config: {policy: {options: {ids: clear, groups: "off"}}, envoy: {limits: {requests: 32}, retry: {count: -1}}}`, globalAudience},
+}
+
+func TestGateway(t *testing.T) {
+	for _, test := range append(shapes[:len(shapes):len(shapes)], []struct{ name, values, audience string }{
+		{"fixed replicas", "gateway: {autoscaling: {enabled: false}, replicas: 3}", globalAudience},
+		{"certificates instead of a network policy", "gateway: {networkPolicy: {enabled: false}}\ntls: {clientCA: {configMap: clients}}", globalAudience},
+		{"pinned images", "images: {processor: {digest: 'sha256:" + strings.Repeat("a", 64) + "'}}\nimagePullSecrets: [{name: pull}]", globalAudience},
+		{"all the rest", "gateway: {podLabels: {team: a}, podAnnotations: {b: c}, nodeSelector: {d: e}, tolerations: [{key: f, operator: Exists}], priorityClassName: high, " +
+			"networkPolicy: {metrics: [{podSelector: {}}], extraEgress: [{to: [{podSelector: {}}], ports: [{port: 8081}]}]}, service: {annotations: {g: h}, port: 8443}}\nserviceAccount: {name: other, annotations: {i: j}}", globalAudience},
+	}...) {
+		t.Run(test.name, func(t *testing.T) {
+			o := gateway(t, minimal, test.values)
+			if o.deployment == nil || o.service == nil || o.budget == nil || o.account == nil || o.config == nil {
+				t.Fatal("something is missing")
+			}
+			d, pod := o.deployment, &o.deployment.Spec.Template.Spec
+			checkPod(t, pod, test.audience)
+			checkConfig(t, pod, o.config.Data["graphveil.yaml"])
+			checkGateway(t, o)
+			if (d.Spec.Replicas == nil) == (o.autoscaler == nil) {
+				t.Error("replicas and an autoscaler, or neither")
+			}
+			if o.autoscaler != nil && (o.autoscaler.Spec.ScaleTargetRef.Name != d.Name || o.autoscaler.Spec.Metrics[0].ContainerResource.Container != "envoy") {
+				t.Error("the autoscaler is about something else")
+			}
+			if strings.Contains(test.values, "issuer") {
+				if o.certificate == nil || o.certificate.Spec.SecretName != "graphveil-tls" || !slices.Contains(o.certificate.Spec.DNSNames, "graphveil.analytics.svc") {
+					t.Errorf("certificate: %+v", o.certificate)
+				}
+			} else if o.certificate != nil {
+				t.Error("a certificate that nobody asked for")
+			}
+			if !strings.Contains(o.notes, "curl --cacert") {
+				t.Errorf("the notes show no request:\n%s", o.notes)
+			}
+		})
+	}
+}
+
+func checkGateway(t *testing.T, o *objects) {
+	t.Helper()
+	d, pod := o.deployment, o.deployment.Spec.Template
+	selects := func(what string, selector map[string]string) {
+		t.Helper()
+		if len(selector) == 0 {
+			t.Errorf("%s selects everything", what)
+		}
+		for k, v := range selector {
+			if pod.Labels[k] != v {
+				t.Errorf("%s selects %s=%s, which the Pods have not", what, k, v)
+			}
+		}
+	}
+	selects("the Deployment", d.Spec.Selector.MatchLabels)
+	selects("the Service", o.service.Spec.Selector)
+	selects("the disruption budget", o.budget.Spec.Selector.MatchLabels)
+	if o.account.AutomountServiceAccountToken == nil || *o.account.AutomountServiceAccountToken || pod.Spec.ServiceAccountName != o.account.Name {
+		t.Error("the service account: automounted, or another one")
+	}
+	s := pod.Spec.SecurityContext
+	if s == nil || s.FSGroup == nil || *s.FSGroup != user || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		t.Errorf("the Pod's security: %v", s)
+	}
+	rolling := d.Spec.Strategy.RollingUpdate
+	if rolling == nil || rolling.MaxUnavailable.IntValue() != 0 {
+		t.Error("a rollout takes Pods away before others are there")
+	}
+	var config struct {
+		Processor struct {
+			DrainTimeout string `json:"drain_timeout"`
+		} `json:"processor"`
+	}
+	if err := yaml.Unmarshal([]byte(o.config.Data["graphveil.yaml"]), &config); err != nil {
+		t.Fatal(err)
+	}
+	drain, err := strconv.ParseInt(strings.TrimSuffix(config.Processor.DrainTimeout, "s"), 10, 64)
+	if err != nil || pod.Spec.TerminationGracePeriodSeconds == nil || *pod.Spec.TerminationGracePeriodSeconds < drain+10 {
+		t.Errorf("the drain of %s does not fit into the grace period", config.Processor.DrainTimeout)
+	}
+	_, envoy := ours(&pod.Spec)
+	port := o.service.Spec.Ports[0].TargetPort.StrVal
+	if !slices.ContainsFunc(envoy.Ports, func(p corev1.ContainerPort) bool { return p.Name == port && p.ContainerPort == 8443 }) {
+		t.Error("the Service leads to no port of Envoy")
+	}
+	n := o.networkPolicy
+	if n == nil {
+		return
+	}
+	selects("the network policy", n.Spec.PodSelector.MatchLabels)
+	if len(n.Spec.PolicyTypes) != 2 {
+		t.Errorf("the network policy is about %v", n.Spec.PolicyTypes)
+	}
+	for _, rule := range n.Spec.Ingress {
+		if len(rule.From) == 0 || len(rule.Ports) == 0 {
+			t.Error("an open rule of ingress")
+		}
+		for _, p := range rule.Ports {
+			if slices.Contains([]int{9464, 9465}, p.Port.IntValue()) == (len(rule.Ports) == 1) || !slices.Contains([]int{8443, 9464, 9465}, p.Port.IntValue()) {
+				t.Errorf("ingress to port %s among %d", p.Port, len(rule.Ports))
+			}
+		}
+	}
+	for _, rule := range n.Spec.Egress {
+		if len(rule.To) == 0 || len(rule.Ports) == 0 {
+			t.Error("an open rule of egress")
+		}
+		for _, to := range rule.To {
+			if b := to.IPBlock; b != nil && strings.HasSuffix(b.CIDR, "/0") && (len(b.Except) == 0 || rule.Ports[0].Port.IntValue() != 443) {
+				t.Errorf("egress to %s without an exception, or not to 443", b.CIDR)
+			}
+			if b := to.IPBlock; b != nil && b.CIDR == "0.0.0.0/0" && !slices.Contains(b.Except, "169.254.0.0/16") {
+				t.Error("egress to the metadata server of the cloud")
+			}
+		}
+	}
+}
+
+func TestSidecar(t *testing.T) {
+	for _, test := range append(shapes[:len(shapes):len(shapes)], []struct{ name, values, audience string }{
+		{"hosts", "sidecar: {capture: hosts}", globalAudience},
+		{"hosts, national cloud, cert-manager", "sidecar: {capture: hosts}\nconfig: {tokens: {cloud: us_dod}}\ntls: {secretName: '', issuer: {name: internal}}", "api://AzureADTokenExchangeUSGov"},
+	}...) {
+		t.Run(test.name, func(t *testing.T) {
+			o := sidecar(t, minimal, test.values)
+			if o.deployment.Name != "reader" || o.service != nil || o.account != nil || o.budget != nil || o.autoscaler != nil || o.networkPolicy != nil {
+				t.Fatal("the sidecar is more than the application's Pod")
+			}
+			pod := &o.deployment.Spec.Template.Spec
+			checkPod(t, pod, test.audience)
+			checkConfig(t, pod, o.config.Data["graphveil.yaml"])
+			_, envoy := ours(pod)
+			if envoy.RestartPolicy == nil || *envoy.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+				t.Error("Envoy is no sidecar container: it may end before the application")
+			}
+			hosts := strings.Contains(test.values, "hosts")
+			config, names := o.config.Data["graphveil.yaml"], ""
+			if o.certificate != nil {
+				names = strings.Join(o.certificate.Spec.DNSNames, " ")
+			}
+			switch {
+			case hosts && (!strings.Contains(config, "listen: 127.0.0.1:443\n") || len(pod.SecurityContext.Sysctls) != 1 || !strings.Contains(o.config.Data["hosts"], "127.0.0.1 "+graphOf(t, test.values)+"\n")):
+				t.Errorf("the application's requests for Graph are not captured:\n%s\n%s", config, o.config.Data["hosts"])
+			case hosts && o.certificate != nil && names != graphOf(t, test.values), !hosts && o.certificate != nil && !strings.HasPrefix(names, "localhost"):
+				t.Errorf("the certificate is for %s", names)
+			case !hosts && (!strings.Contains(config, "listen: 127.0.0.1:8443\n") || len(pod.SecurityContext.Sysctls) != 0 || o.config.Data["hosts"] != ""):
+				t.Error("more than by base URL is captured")
+			}
+		})
+	}
+}
+
+func graphOf(t *testing.T, text string) string {
+	cloud, err := auth.CloudNamed(map[bool]string{true: "us_dod"}[strings.Contains(text, "us_dod")])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cloud.Graph
+}
+
+// The chart's table of clouds is that of the code.
+func TestClouds(t *testing.T) {
+	for _, cloud := range auth.Clouds() {
+		o := sidecar(t, minimal, "sidecar: {capture: hosts}\nconfig: {tokens: {cloud: "+cloud.Name+"}}")
+		checkPod(t, &o.deployment.Spec.Template.Spec, cloud.Audience)
+		if !strings.Contains(o.config.Data["hosts"], " "+cloud.Graph+"\n") {
+			t.Errorf("%s: %s", cloud.Name, o.config.Data["hosts"])
+		}
+	}
+}
+
+// What would fail open, or not start, is not rendered.
+func TestRefused(t *testing.T) {
+	for _, test := range []struct{ name, values, want string }{
+		{"no tenant", "config: {tokens: {tenant: ''}}", "config.tokens.tenant is empty"},
+		{"no connector", "config: {tokens: {connectors: null}}", "config.tokens.connectors is empty"},
+		{"no client id", "config: {tokens: {connectors: {teams: {}}}}", "client_id"},
+		{"unknown cloud", "config: {tokens: {cloud: moon}}", "cloud"},
+		{"no secret", "secret: {name: ''}", "there is no salt and no key"},
+		{"no certificate", "tls: {secretName: ''}", "there is no certificate"},
+		{"two certificates", "tls: {issuer: {name: internal}}", "both given"},
+		{"open to the cluster", "gateway: {networkPolicy: {enabled: false}}", "every Pod could read"},
+		{"optional certificates are none", "gateway: {networkPolicy: {enabled: false}}\ntls: {clientCA: {configMap: a, mode: optional}}", "every Pod could read"},
+		{"nobody or everybody", "gateway: {networkPolicy: {clients: []}}", "nobody in, or everybody"},
+		{"an empty peer", "gateway: {networkPolicy: {clients: [{}]}}", "an empty peer"},
+		{"egress to anywhere", "gateway: {networkPolicy: {cloud: []}}", "minItems"},
+		{"no time to drain", "drain: {timeoutSeconds: 10}", "nothing in progress could end"},
+		{"a listener elsewhere", "config: {envoy: {listen: '0.0.0.0:80'}}", "config.envoy.listen is the chart's"},
+		{"another socket", "config: {processor: {listen: '127.0.0.1:1'}}", "config.processor.listen is the chart's"},
+		{"the salt elsewhere", "config: {pseudonyms: {salt_file: /tmp/salt}}", "config.pseudonyms.salt_file is the chart's"},
+		{"two policies", "policy: {configMap: rules}\nconfig: {policy: {paths: [builtin]}}", "both given"},
+		{"unknown value", "replicas: 3", "replicas"},
+		{"unknown value below", "gateway: {replica: 3}", "replica"},
+		{"salt as a value", "secret: {salt: abc}", "salt"},
+		{"no limit of memory", "processor: {resources: {limits: {memory: null}}}", "memory"},
+		{"a digest that is none", "images: {envoy: {digest: latest}}", "digest"},
+		{"long-lived token", "token: {expirationSeconds: 86400}", "expirationSeconds"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := render(load(t, chartDir), values(t, minimal, test.values))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+	if o := gateway(t, minimal, "gateway: {networkPolicy: {enabled: false, acknowledgeRisk: every pod of the cluster may read through this gateway}}"); o.networkPolicy != nil {
+		t.Error("a network policy that is off")
+	}
+	app := load(t, application)
+	app.AddDependency(load(t, chartDir))
+	if _, err := render(app, map[string]any{"graphveil": values(t, minimal, "shape: gateway")}); err == nil || !strings.Contains(err.Error(), "a gateway has a Pod of its own") {
+		t.Errorf("a gateway in an application's Pod: %v", err)
+	}
+}
+
+func TestLint(t *testing.T) {
+	for _, shape := range []string{"gateway", "sidecar"} {
+		for _, m := range lint.RunAll(chartDir, values(t, minimal, "shape: "+shape), namespace).Messages {
+			if m.Severity > support.InfoSev {
+				t.Errorf("%s: %v", shape, m)
+			}
+		}
+	}
+}
+
+// No secret is in what the chart makes, and the memory that it allows is enough for
+// as many stuck responses as it lets in, by what was measured.
+func TestMemory(t *testing.T) {
+	text, err := os.ReadFile("../../../bench/scaling.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := regexp.MustCompile(`Graphveil takes ([0-9.]+) MB when idle and ([0-9.]+) MB more for each response that is stuck behind a slow client\s+\(Envoy: ([0-9.]+) MB\)`).FindStringSubmatch(string(text))
+	if measured == nil {
+		t.Fatal("bench/scaling.md says no longer what a response takes")
+	}
+	number := func(i int) float64 {
+		f, err := strconv.ParseFloat(measured[i], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	o := gateway(t, minimal)
+	var config struct {
+		Envoy struct{ Limits struct{ Requests float64 } }
+	}
+	if err := yaml.Unmarshal([]byte(o.config.Data["graphveil.yaml"]), &config); err != nil || config.Envoy.Limits.Requests == 0 {
+		t.Fatal("no limit of requests", err)
+	}
+	processor, envoy := ours(&o.deployment.Spec.Template.Spec)
+	const envoyIdle = 100 // MB: Envoy itself some 50, graphveil beside it less than when it serves
+	for c, need := range map[*corev1.Container]float64{
+		processor: number(1) + config.Envoy.Limits.Requests*number(2),
+		envoy:     envoyIdle + config.Envoy.Limits.Requests*number(3),
+	} {
+		if limit := c.Resources.Limits[corev1.ResourceMemory]; limit.Cmp(*resource.NewQuantity(int64(need*1e6), resource.DecimalSI)) < 0 {
+			t.Errorf("%s: %s of memory, needs %.0f MB", c.Name, limit.String(), need)
+		}
+	}
+}
