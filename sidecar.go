@@ -53,6 +53,7 @@ func startSidecar(ctx context.Context, config *Config, log *slog.Logger, access,
 func (c *Config) envoy() envoy.Config {
 	e := c.Envoy
 	e.Processor = c.Processor.Listen
+	e.Tracing = envoy.Tracing(c.Tracing)
 	return e
 }
 

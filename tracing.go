@@ -18,7 +18,7 @@ import (
 // TracingConfig says where spans go. They hold ids of the policy, codes and numbers,
 // nothing of a request or a response.
 type TracingConfig struct {
-	// Endpoint is host:port of an OpenTelemetry collector: OTLP over gRPC, without
+	// Endpoint, of Envoy's spans and the processor's, is host:port of an OpenTelemetry collector: OTLP over gRPC, without
 	// TLS. Empty: no traces.
 	Endpoint string `yaml:"endpoint"`
 	// Sampling is the share, 0 to 1, of the exchanges whose client sent no

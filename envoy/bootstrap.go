@@ -61,6 +61,9 @@ func Render(c Config) (*bootstrapv3.Bootstrap, error) {
 	if r.config.RateLimit.Service != "" {
 		b.StaticResources.Clusters = append(b.StaticResources.Clusters, r.quota())
 	}
+	if r.config.Tracing.Endpoint != "" {
+		b.StaticResources.Clusters = append(b.StaticResources.Clusters, r.traces())
+	}
 	if r.config.Admin != "" {
 		b.Admin = admin(r.config.Admin)
 	}

@@ -40,6 +40,9 @@ type Config struct {
 	// RateLimit lets many sidecars keep one quota.
 	RateLimit RateLimit `yaml:"rate_limit"`
 
+	// Tracing is where the processor sends its spans too, so it is no key of its own.
+	Tracing Tracing `yaml:"-"`
+
 	// Timeouts bound how long each part of an exchange may take.
 	Timeouts Timeouts `yaml:"timeouts"`
 
@@ -253,6 +256,7 @@ func (c Config) Validate() error {
 	check("retry.count", within(c.Retry.Count, -1, 10))
 	check("retry.max_wait", c.checkMaxWait())
 	c.RateLimit.validate(check)
+	c.Tracing.validate(check)
 	check("timeouts.request", duration(c.Timeouts.Request))
 	check("timeouts.processor", duration(c.Timeouts.Processor))
 	check("timeouts.connect", duration(c.Timeouts.Connect))

@@ -103,6 +103,10 @@ func (r *renderer) connectionManager() *hcmv3.HttpConnectionManager {
 		RequestTimeout:        lasting(c.Timeouts.Request),
 		StreamIdleTimeout:     lasting(c.Timeouts.Idle),
 
+		Tracing: r.tracing(),
+
+		EarlyHeaderMutationExtensions: r.untraced(),
+
 		AccessLog:        r.accessLog(),
 		LocalReplyConfig: r.localReplies(),
 	}

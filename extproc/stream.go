@@ -154,7 +154,7 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 	defer cancel()
 
 	head := requestHead(m)
-	s.traced = s.server.trace(head.Headers)
+	s.traced = s.server.trace(s.grpc.Context(), head.Headers)
 	s.traced.next(stepDecision)
 	forward, refusal := s.exchange.Request(ctx, head)
 	if refusal != nil {

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/metadata"
 )
 
 // traced is the span of one exchange and, one after the other, those of its steps.
@@ -50,12 +51,16 @@ func (p parent) Get(name string) string {
 func (parent) Set(string, string) {}
 func (parent) Keys() []string     { return []string{"traceparent"} }
 
-// trace starts the span of an exchange, below the client's if it sent one.
-func (s *Server) trace(headers []Header) *traced {
+// trace starts the span of an exchange: below Envoy's, which comes with the stream, or
+// else below the client's.
+func (s *Server) trace(stream context.Context, headers []Header) *traced {
 	if s.config.Tracer == nil {
 		return nil
 	}
 	t := &traced{tracer: s.config.Tracer}
+	if m, _ := metadata.FromIncomingContext(stream); len(m["traceparent"]) == 1 {
+		headers = []Header{{Name: "traceparent", Value: m["traceparent"][0]}}
+	}
 	ctx := propagation.TraceContext{}.Extract(context.Background(), parent(headers))
 	t.ctx, t.exchange = t.tracer.Start(ctx, "exchange", trace.WithSpanKind(trace.SpanKindServer))
 	return t
