@@ -50,6 +50,6 @@ a configuration of your own.`,
 	}
 	configFlag(config, &file)
 	config.Flags().StringVar(&format, "format", "yaml", "`yaml` or json")
-	c.AddCommand(config, newEnvoyRun(), newEnvoyCheck())
+	c.AddCommand(config, newEnvoyRun(), newEnvoyCheck(), newEnvoyRateLimits())
 	return c
 }

@@ -71,7 +71,15 @@ type listedEndpoint struct {
 	Headers     []string          `json:"headers,omitempty"`
 	Media       []string          `json:"media,omitempty"`
 	Permissions []string          `json:"permissions"`
+	Limit       *listedLimit      `json:"limit,omitempty"`
 	ServedBy    string            `json:"served_by,omitempty"`
+}
+
+// listedLimit is what Graph lets through of it, and of all that name the service.
+type listedLimit struct {
+	Service  string `json:"service"`
+	Requests int    `json:"requests"`
+	Per      string `json:"per"`
 }
 
 type listedOption struct {
@@ -96,7 +104,10 @@ func listing(s *policy.Snapshot) any {
 	}
 	var endpoints []listedEndpoint
 	for _, e := range s.Endpoints() {
-		l := listedEndpoint{e.Connector, e.ID, e.Title, e.Methods, e.Path, e.Params, nil, e.Headers, e.Media, e.Permissions, e.ServedBy}
+		l := listedEndpoint{e.Connector, e.ID, e.Title, e.Methods, e.Path, e.Params, nil, e.Headers, e.Media, e.Permissions, nil, e.ServedBy}
+		if e.Limit != (policy.Limit{}) {
+			l.Limit = &listedLimit{e.Limit.Service, e.Limit.Requests, e.Limit.Per}
+		}
 		for _, q := range e.Query {
 			l.Query = append(l.Query, listedOption{q.Name, q.Rule, q.Properties})
 		}
@@ -131,6 +142,9 @@ func writeList(w io.Writer, s *policy.Snapshot) error {
 				fmt.Fprintf(w, "      answers %s\n", strings.Join(e.Media, ", "))
 			}
 			fmt.Fprintf(w, "      needs %s\n", strings.Join(e.Permissions, ", "))
+			if e.Limit != (policy.Limit{}) {
+				fmt.Fprintf(w, "      limit %s, with all of %s\n", e.Limit, e.Limit.Service)
+			}
 			if e.ServedBy != "" {
 				fmt.Fprintf(w, "      served by %s, which has the same\n", e.ServedBy)
 			}

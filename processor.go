@@ -69,6 +69,10 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 		}
 	}()
 	go tokens.Run(run) // the first ones come while the policy loads
+	quotas, err := config.quotas()
+	if err != nil {
+		return nil, err
+	}
 	engine, gateway, err := newEngine(ctx, config, served, log)
 	if err != nil {
 		return nil, err
@@ -89,7 +93,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 		return nil, err
 	}
 	server, err := extproc.NewServer(extproc.ServerConfig{
-		Gateway: gateway, Tokens: tokens, Log: log, Metrics: extproc.NewMetrics(registry), Decided: decided(plugins), Tracer: traces.tracer(),
+		Gateway: gateway, Tokens: tokens, Log: log, Metrics: extproc.NewMetrics(registry), Decided: decided(plugins), Tracer: traces.tracer(), Quotas: quotas,
 		RequestTimeout: config.Processor.RequestTimeout, IdleTimeout: config.Processor.IdleTimeout,
 	})
 	if err != nil {

@@ -40,6 +40,9 @@ type Config struct {
 	// RateLimit lets many sidecars keep one quota.
 	RateLimit RateLimit `yaml:"rate_limit"`
 
+	// LocalRateLimit bounds what this Envoy alone sends to Graph.
+	LocalRateLimit LocalRateLimit `yaml:"local_rate_limit"`
+
 	// Tracing is where the processor sends its spans too, so it is no key of its own.
 	Tracing Tracing `yaml:"-"`
 
@@ -208,6 +211,7 @@ func (c Config) filled() Config {
 	fill(&c.Retry.Count, 2)
 	fill(&c.Retry.MaxWait, 20*time.Second)
 	c.RateLimit = c.RateLimit.filled()
+	c.LocalRateLimit = c.LocalRateLimit.filled()
 	fill(&c.Timeouts.Request, 10*time.Second)
 	fill(&c.Timeouts.Processor, 5*time.Second)
 	fill(&c.Timeouts.Connect, 5*time.Second)
@@ -256,6 +260,7 @@ func (c Config) Validate() error {
 	check("retry.count", within(c.Retry.Count, -1, 10))
 	check("retry.max_wait", c.checkMaxWait())
 	c.RateLimit.validate(check)
+	c.LocalRateLimit.validate(check)
 	c.Tracing.validate(check)
 	check("timeouts.request", duration(c.Timeouts.Request))
 	check("timeouts.processor", duration(c.Timeouts.Processor))

@@ -39,6 +39,9 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"rate_limit.when_unavailable", func(c *envoy.Config) {
 			c.RateLimit = envoy.RateLimit{Service: "quota:8081", WhenUnavailable: "maybe"}
 		}},
+		{"local_rate_limit.requests_per_second", func(c *envoy.Config) { c.LocalRateLimit.RequestsPerSecond = -1 }},
+		{"local_rate_limit.requests_per_second", func(c *envoy.Config) { c.LocalRateLimit.Burst = 5 }},
+		{"local_rate_limit.burst", func(c *envoy.Config) { c.LocalRateLimit = envoy.LocalRateLimit{RequestsPerSecond: 5, Burst: 4} }},
 		{"retry.max_wait", func(c *envoy.Config) { c.Retry.MaxWait = 1500 * time.Millisecond }},
 		{"retry.max_wait", func(c *envoy.Config) { c.Retry.MaxWait, c.Timeouts.Idle = 301*time.Second, time.Hour }},
 		{"retry.max_wait", func(c *envoy.Config) { c.Retry.MaxWait = 31 * time.Second }},

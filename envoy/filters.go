@@ -31,6 +31,11 @@ const (
 	MetadataEndpoint  = "endpoint"  // id of the endpoint
 	MetadataCode      = "code"      // stable code of the outcome
 
+	// With RateLimit.Service only, and whose quota it is that a request takes from.
+	MetadataTenant      = "tenant"      // as configured
+	MetadataApplication = "application" // client id of the Entra application
+	MetadataService     = "service"     // service that counts, if the policy says which
+
 	DecisionAllow = "allow"
 
 	// DetailsPrefix starts the details of every ImmediateResponse of the
@@ -77,6 +82,9 @@ func (r *renderer) httpFilters() []*hcmv3.HttpFilter {
 		filter("envoy.filters.http.compressor", r.pack(r.compressor())),
 		filter("envoy.filters.http.ext_proc", r.pack(r.extProc())),
 		filter("envoy.filters.http.rbac", r.pack(guard())),
+	}
+	if r.config.LocalRateLimit != (LocalRateLimit{}) {
+		filters = append(filters, filter("envoy.filters.http.local_ratelimit", r.pack(r.localRateLimit())))
 	}
 	if r.config.RateLimit.Service != "" {
 		filters = append(filters, filter("envoy.filters.http.ratelimit", r.pack(r.rateLimit())))

@@ -19,7 +19,7 @@ var localErrors = []struct {
 	{403, "notAllowed", "The request was not allowed."},
 	{404, "notFound", "There is nothing to be found under this target."},
 	{408, "requestTimeout", "The request was not received in time."},
-	{429, "tooManyRequests", "The quota that this service shares with others is used up. Try again when Retry-After says."},
+	{429, "tooManyRequests", "The limit that this service keeps for requests to Graph is reached. Try again when Retry-After says."},
 	{431, "requestHeadersTooLarge", "The request has too many or too large headers."},
 	{502, "badGateway", "The request could not be processed. Nothing was released."},
 	{503, "serviceNotAvailable", "The service cannot be reached at the moment or is overloaded. Try again later."},

@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -20,9 +21,12 @@ const quotaCluster = "quota"
 
 // RateLimit asks Envoy's global rate limit service (envoyproxy/ratelimit, or any
 // other server of envoy.service.ratelimit.v3) before each request that the
-// processor allowed goes to Graph, so that many sidecars keep one quota. The
-// service is sent the descriptors (connector) and (connector, endpoint), which
-// are ids of the policy, never a value of a request.
+// processor allowed goes to Graph, so that many sidecars keep one quota. Graph
+// counts by tenant and application, so each descriptor that the service is sent
+// begins with these: (tenant, application, service) where the policy names the
+// service of Graph that counts, (tenant, application, connector) and (tenant,
+// application, connector, endpoint). All of it is configuration and ids of the
+// policy, never a value of a request.
 type RateLimit struct {
 	// Service is the host and port of the service, gRPC without TLS.
 	// Zero: nobody is asked.
@@ -50,11 +54,14 @@ func (l RateLimit) filled() RateLimit {
 	if l.Service == "" {
 		return l
 	}
-	fill(&l.Domain, "graphveil")
+	l.Domain = l.DomainOrDefault()
 	fill(&l.Timeout, 50*time.Millisecond)
 	fill(&l.WhenUnavailable, quotaAllow)
 	return l
 }
+
+// DomainOrDefault is Domain, or what stands for an empty one.
+func (l RateLimit) DomainOrDefault() string { return cmp.Or(l.Domain, "graphveil") }
 
 // validate gives each thing that is wrong to check, with its key.
 func (l RateLimit) validate(check func(key string, err error)) {
@@ -76,7 +83,8 @@ func (l RateLimit) validate(check func(key string, err error)) {
 // request over the limit is answered 429 with Retry-After, as Graph does it.
 func (r *renderer) rateLimit() *ratelimitv3.RateLimit {
 	l := r.config.RateLimit
-	connector, endpoint := describe(MetadataConnector), describe(MetadataEndpoint)
+	tenant, application := describe(MetadataTenant), describe(MetadataApplication)
+	connector := describe(MetadataConnector)
 	return &ratelimitv3.RateLimit{
 		Domain:          l.Domain,
 		Timeout:         lasting(l.Timeout),
@@ -89,15 +97,17 @@ func (r *renderer) rateLimit() *ratelimitv3.RateLimit {
 			},
 		},
 		RateLimits: []*routev3.RateLimit{
-			{Actions: []*routev3.RateLimit_Action{connector}},
-			{Actions: []*routev3.RateLimit_Action{connector, endpoint}},
+			{Actions: []*routev3.RateLimit_Action{tenant, application, describe(MetadataService)}},
+			{Actions: []*routev3.RateLimit_Action{tenant, application, connector}},
+			{Actions: []*routev3.RateLimit_Action{tenant, application, connector, describe(MetadataEndpoint)}},
 		},
 		EnableRetryAfterHeader:         true,
 		DisableXEnvoyRatelimitedHeader: true,
 	}
 }
 
-// describe takes an entry of a descriptor from what the processor said.
+// describe takes an entry of a descriptor from what the processor said. Where it
+// said nothing the whole descriptor is left out.
 func describe(key string) *routev3.RateLimit_Action {
 	return &routev3.RateLimit_Action{ActionSpecifier: &routev3.RateLimit_Action_Metadata{Metadata: &routev3.RateLimit_Action_MetaData{
 		DescriptorKey: key,

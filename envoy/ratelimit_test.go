@@ -68,11 +68,14 @@ func (q *quota) serve(t *testing.T) string {
 	return listener.Addr().String()
 }
 
+// whose begins every descriptor.
+const whose = "tenant=a_tenant,application=an_application,"
+
 // TestSharedQuota lets two sidecars take from one quota.
 func TestSharedQuota(t *testing.T) {
 	t.Parallel()
 	const allowed, each = 13, 10
-	q := &quota{left: map[string]int{"connector=a_connector": allowed}}
+	q := &quota{left: map[string]int{whose + "service=a_service": allowed}}
 	service := q.serve(t)
 	served, refused, upstream := 0, 0, 0
 	for range 2 {
@@ -99,7 +102,7 @@ func TestSharedQuota(t *testing.T) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	want := "graphveil: connector=a_connector; connector=a_connector,endpoint=an_endpoint"
+	want := "graphveil: " + whose + "service=a_service; " + whose + "connector=a_connector; " + whose + "connector=a_connector,endpoint=an_endpoint"
 	if len(q.asked) != 2*each || slices.ContainsFunc(q.asked, func(asked string) bool { return asked != want }) {
 		t.Errorf("the service was asked %d times, about %q, want only %q", len(q.asked), slices.Compact(q.asked), want)
 	}
@@ -146,5 +149,103 @@ func TestQuotaUnavailable(t *testing.T) {
 		if status == 503 {
 			wantError(t, got, 503, "serviceNotAvailable")
 		}
+	}
+}
+
+// TestLocalRateLimit: one Envoy that asks nobody lets a burst through and answers the
+// rest 429, as Graph would; what is denied and what is over it takes nothing from a
+// quota that is shared.
+func TestLocalRateLimit(t *testing.T) {
+	t.Parallel()
+	const burst, sent = 4, 10
+	q := &quota{}
+	service := q.serve(t)
+	s := &stub{verbatim: true, request: func(headers map[string]string) *extprocv3.ProcessingResponse {
+		if headers[":path"] == "/denied" {
+			return immediate(403, envoy.DetailsPrefix+"x", `{"error":{"code":"x"}}`, "content-type", "application/json")
+		}
+		return allow(mutate("authorization", "Bearer token"))
+	}}
+	r := newRig(t, s, hello, func(c *envoy.Config) {
+		c.LocalRateLimit = envoy.LocalRateLimit{RequestsPerSecond: 1, Burst: burst}
+		c.RateLimit.Service = service
+	})
+	client := r.Client(t, true)
+	for range sent {
+		if got := send(t, client, "GET", r.URL+"/denied"); got.status != 403 {
+			t.Fatalf("denied: got %d", got.status)
+		}
+	}
+	started := time.Now()
+	statuses := map[int]int{}
+	for range sent {
+		got := send(t, client, "GET", r.URL+"/a")
+		statuses[got.status]++
+		if got.status == 429 {
+			wantError(t, got, 429, "tooManyRequests")
+			if wait := got.header.Get("Retry-After"); wait != "1" {
+				t.Errorf("Retry-After is %q, want the second until there is more", wait)
+			}
+			for name := range got.header {
+				if strings.HasPrefix(name, "X-") {
+					t.Errorf("the answer has %s", name)
+				}
+			}
+		}
+	}
+	refilled := int(time.Since(started)/time.Second) + 1
+	if n := statuses[200]; n < burst || n > burst+refilled || statuses[429] != sent-n {
+		t.Errorf("got %v, want %d with 200 and the others with 429", statuses, burst)
+	}
+	reached := len(r.upstream.seen())
+	q.mu.Lock()
+	if reached != statuses[200] || len(q.asked) != statuses[200] {
+		t.Errorf("%d reached Graph, %d were asked about; want %d", reached, len(q.asked), statuses[200])
+	}
+	q.mu.Unlock()
+	time.Sleep(1100 * time.Millisecond)
+	if got := send(t, client, "GET", r.URL+"/a"); got.status != 200 {
+		t.Errorf("a second later: got %d", got.status)
+	}
+	limited := 0
+	for _, line := range r.AccessLog(t) {
+		if line["details"] == "local_rate_limited" && line["status"] == float64(429) && line["connector"] == "a_connector" {
+			limited++
+		}
+	}
+	if limited != statuses[429] {
+		t.Errorf("the access log has %d, want %d", limited, statuses[429])
+	}
+}
+
+// An endpoint whose service the policy does not name, and a processor that tells of no
+// quota, are not counted where they do not belong.
+func TestQuotaOfNobody(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		metadata []string
+		want     string
+	}{
+		{[]string{envoy.MetadataTenant, "a_tenant", envoy.MetadataApplication, "an_application", envoy.MetadataService, ""}, "graphveil: " + whose + "connector=a_connector; " + whose + "connector=a_connector,endpoint=an_endpoint"},
+		{nil, ""},
+	} {
+		q := &quota{}
+		service := q.serve(t)
+		s := &stub{verbatim: true, request: func(map[string]string) *extprocv3.ProcessingResponse {
+			answer := pass(nil)
+			answer.DynamicMetadata = metadata(append([]string{
+				envoy.MetadataDecision, envoy.DecisionAllow, envoy.MetadataConnector, "a_connector", envoy.MetadataEndpoint, "an_endpoint",
+			}, test.metadata...)...)
+			return answer
+		}}
+		r := newRig(t, s, hello, func(c *envoy.Config) { c.RateLimit.Service = service })
+		if got := send(t, r.Client(t, true), "GET", r.URL+"/a"); got.status != 200 {
+			t.Errorf("got %d", got.status)
+		}
+		q.mu.Lock()
+		if asked := strings.Join(q.asked, "\n"); asked != test.want {
+			t.Errorf("the service was asked %q, want %q", asked, test.want)
+		}
+		q.mu.Unlock()
 	}
 }

@@ -163,7 +163,8 @@ func pass(mutation *extprocv3.HeaderMutation) *extprocv3.ProcessingResponse {
 func allow(mutation *extprocv3.HeaderMutation) *extprocv3.ProcessingResponse {
 	r := pass(mutation)
 	r.DynamicMetadata = metadata(envoy.MetadataDecision, envoy.DecisionAllow,
-		envoy.MetadataConnector, "a_connector", envoy.MetadataEndpoint, "an_endpoint")
+		envoy.MetadataConnector, "a_connector", envoy.MetadataEndpoint, "an_endpoint",
+		envoy.MetadataTenant, "a_tenant", envoy.MetadataApplication, "an_application", envoy.MetadataService, "a_service")
 	return r
 }
 

@@ -40,6 +40,9 @@ type RequestHead struct {
 type Forward struct {
 	// Connector names whose access token the request needs.
 	Connector string
+	// Service is the service of the upstream that counts the request, "" if the policy
+	// does not say.
+	Service string
 	// Path is the canonical path and query.
 	Path string
 	// Headers are set, replacing what the client sent under these names.
@@ -154,7 +157,7 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 		return Forward{}, x.refuse(&Refusal{Code: x.decision.Code, Reasons: x.decision.Reasons})
 	}
 
-	f := Forward{Connector: route.Connector, Path: path}
+	f := Forward{Connector: route.Connector, Service: route.Service, Path: path}
 	switch {
 	case link != nil:
 		f.Path = link.raw

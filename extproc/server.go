@@ -41,6 +41,9 @@ type ServerConfig struct {
 	// Decided, if not nil, gets the record of each exchange at its end, to keep. It must
 	// not block.
 	Decided func(*Record)
+	// Quotas says, by connector, whose quota of the upstream a request takes. Envoy is
+	// told with each request that is allowed, for a rate limit service. Nil tells nothing.
+	Quotas map[string]Quota
 	// RequestTimeout bounds the decision of a request, waiting for a token
 	// included. It must be below Envoy's message_timeout, so that the client gets
 	// our answer. Zero means 4 seconds.
@@ -50,6 +53,12 @@ type ServerConfig struct {
 	IdleTimeout time.Duration
 	// Tracer makes the spans of exchanges. Nil makes none.
 	Tracer trace.Tracer
+}
+
+// Quota is what an upstream counts requests by, together with its services. It is
+// configuration, not a value of a request.
+type Quota struct {
+	Tenant, Application string
 }
 
 // Server is the ext_proc service.

@@ -175,7 +175,7 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 	set := append(forward.Headers, Header{Name: "authorization", Value: "Bearer " + token}, Header{Name: ":path", Value: forward.Path})
 	s.reply.Start(s.server.buffers, headRoom)
 	s.reply.RequestHeaders(set, unforwarded(head.Headers, set))
-	s.metadata("allow")
+	s.metadata("allow", s.quota(forward)...)
 	s.traced.next(stepUpstream)
 	return s.send(&s.reply)
 }
@@ -326,10 +326,20 @@ func (s *stream) refuse(r *Refusal) error {
 	return s.send(&s.reply)
 }
 
-// metadata adds to the reply what Envoy's guard and access log see. Only ids of
-// the policy.
-func (s *stream) metadata(decision string) {
+// metadata adds to the reply what Envoy's guard and access log see, and more. Only
+// ids of the policy.
+func (s *stream) metadata(decision string, more ...Header) {
 	r := &s.exchange.record
-	s.reply.Metadata(MetadataNamespace, Header{Name: "decision", Value: decision}, Header{Name: "connector", Value: r.Connector},
-		Header{Name: "endpoint", Value: r.Endpoint}, Header{Name: "code", Value: r.Code})
+	values := [...]Header{{Name: "decision", Value: decision}, {Name: "connector", Value: r.Connector}, {Name: "endpoint", Value: r.Endpoint}, {Name: "code", Value: r.Code}}
+	s.reply.Metadata(MetadataNamespace, append(values[:], more...)...)
+}
+
+// quota is whose quota of the upstream the request takes, for Envoy's rate limit
+// service; nil if there is none.
+func (s *stream) quota(f Forward) []Header {
+	q, ok := s.server.config.Quotas[f.Connector]
+	if !ok {
+		return nil
+	}
+	return []Header{{Name: "tenant", Value: q.Tenant}, {Name: "application", Value: q.Application}, {Name: "service", Value: f.Service}}
 }

@@ -73,6 +73,7 @@ func (a *activation) evaluate(ctx context.Context) error {
 	}
 	a.checkDefined(ctx, tree)
 	a.readConnectors(tree, errorShape)
+	a.checkLimits()
 	sortEndpoints(a.endpoints)
 	return nil
 }

@@ -91,7 +91,7 @@ var methods = []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"}
 
 // endpoint compiles one endpoint. enabled is false if the policy switched it off.
 func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool) {
-	o, ok := k.object(v, at, "enabled", "methods", "path", "params", "query", "headers", "media", "response", "error", "permissions", "probe")
+	o, ok := k.object(v, at, "enabled", "methods", "path", "params", "query", "headers", "media", "response", "error", "permissions", "probe", "limit")
 	if !ok {
 		return nil, false
 	}
@@ -138,6 +138,9 @@ func (k *contract) endpoint(v ast.Value, at position) (e *endpoint, enabled bool
 		}
 	}
 	data["plain"] = plainContract(query, released)
+	if t := o.Get(ast.StringTerm("limit")); t != nil {
+		e.info.Limit = k.limit(t.Value, at.key("limit"))
+	}
 	k.probe(e, o.Get(ast.StringTerm("probe")), at.key("probe"))
 	contract, err := ast.InterfaceToValue(data)
 	if err != nil {

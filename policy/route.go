@@ -10,6 +10,8 @@ import (
 type Route struct {
 	// Connector and Endpoint are the ids that the policy gave.
 	Connector, Endpoint string
+	// Service is the service of the upstream that counts the request, "" if unknown.
+	Service string
 	// Params are the path parameters, in the order of the path.
 	Params []Param
 
@@ -71,7 +73,7 @@ func (s *Snapshot) Route(method string, t odata.Target) (Route, *Denial) {
 
 // route reads the parameters from a target that matches the endpoint.
 func (e *endpoint) route(t odata.Target) Route {
-	route := Route{Connector: e.info.Connector, Endpoint: e.info.ID, endpoint: e}
+	route := Route{Connector: e.info.Connector, Endpoint: e.info.ID, Service: e.info.Limit.Service, endpoint: e}
 	add := func(p Param) {
 		p.Reversible, p.Tokenized = e.reversible[p.Name], e.tokenized[p.Name]
 		route.Params = append(route.Params, p)

@@ -60,6 +60,9 @@ type EndpointInfo struct {
 	// them, sorted. An endpoint that does not say is taken to need all of the
 	// connector's.
 	Permissions []string
+	// Limit is what Graph lets through of it and others, the zero Limit if the policy
+	// does not say.
+	Limit Limit
 	// ServedBy is the connector that answers where two serve the same; empty if
 	// it is this one. Requests are then made with the token of that connector, so that
 	// the application of this one needs Permissions only where it is served alone.

@@ -30,6 +30,7 @@ endpoints["call_records"] := {
 	},
 	"headers": _call_record_headers,
 	"permissions": {"CallRecords.Read.All"},
+	"limit": call_record_limit,
 	"response": page(listed_call_record),
 }
 
@@ -46,6 +47,7 @@ endpoints["call_record"] := {
 	},
 	"headers": _call_record_headers,
 	"permissions": {"CallRecords.Read.All"},
+	"limit": call_record_limit,
 	"response": t.single(call_record),
 }
 
@@ -62,6 +64,7 @@ endpoints["call_record_sessions"] := {
 	"query": {"$expand": {"properties": {"segments"}}},
 	"headers": _call_record_headers,
 	"permissions": {"CallRecords.Read.All"},
+	"limit": call_record_limit,
 	"response": page(session),
 }
 
@@ -74,6 +77,7 @@ endpoints["direct_routing_calls"] := {
 	"params": {"from": _time, "to": _time},
 	"query": {"$skip": {"max": 1000000}},
 	"permissions": {"CallRecords.Read.All"},
+	"limit": call_record_limit,
 	"probe": {"params": {"from": "{yesterday}", "to": "{today}"}},
 	"response": page(direct_routing_call),
 }
@@ -87,6 +91,7 @@ endpoints["pstn_calls"] := {
 	"params": {"from": _time, "to": _time},
 	"query": {"$skip": {"max": 1000000}},
 	"permissions": {"CallRecords.Read.All"},
+	"limit": call_record_limit,
 	"probe": {"params": {"from": "{yesterday}", "to": "{today}"}},
 	"response": page(pstn_call),
 }

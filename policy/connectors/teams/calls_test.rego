@@ -25,6 +25,7 @@ test_call_records if {
 		},
 		"headers": teams.endpoints.call_record.headers,
 		"permissions": {"CallRecords.Read.All"},
+		"limit": teams.call_record_limit,
 		"response": teams.page(teams.listed_call_record),
 	}
 }
@@ -40,6 +41,7 @@ test_call_record if {
 		},
 		"headers": {"Prefer": {"values": {"include-unknown-enum-members", "omit-values=nulls"}}},
 		"permissions": {"CallRecords.Read.All"},
+		"limit": teams.call_record_limit,
 		"response": t.single(teams.call_record),
 	}
 }
@@ -52,6 +54,7 @@ test_call_logs if {
 			"path": sprintf("/v1.0/communications/callRecords/%s(fromDateTime={from},toDateTime={to})", [functions[name]]),
 			"query": {"$skip": {"max": 1000000}},
 			"permissions": {"CallRecords.Read.All"},
+			"limit": teams.call_record_limit,
 			"probe": {"params": {"from": "{yesterday}", "to": "{today}"}},
 			"response": teams.page(item),
 		}
@@ -82,6 +85,7 @@ test_sessions if {
 		"query": {"$expand": {"properties": {"segments"}}},
 		"headers": teams.endpoints.call_record.headers,
 		"permissions": {"CallRecords.Read.All"},
+		"limit": teams.call_record_limit,
 		"response": teams.page(teams.session),
 	} with data.graphveil.settings as all
 	teams.call_record["sessions@odata.nextLink"] == {"$op": "link"} with data.graphveil.settings as all

@@ -40,6 +40,7 @@ endpoints["teams"] := {
 		"$filter": {"properties": t.clear_properties(team)},
 	},
 	"permissions": {"Team.ReadBasic.All"},
+	"limit": limit,
 	"response": page(team),
 }
 
@@ -56,6 +57,7 @@ endpoints["channels"] := {
 	},
 	"headers": _headers,
 	"permissions": {"Channel.ReadBasic.All"},
+	"limit": limit,
 	"response": page(channel),
 }
 
@@ -75,6 +77,7 @@ endpoints["chats"] := {
 	},
 	"headers": _headers,
 	"permissions": {"Chat.ReadBasic.All"},
+	"limit": limit,
 	"response": page(chat),
 }
 
@@ -94,6 +97,7 @@ endpoints["channel_messages"] := {
 	},
 	"headers": _headers,
 	"permissions": {"ChannelMessage.Read.All"},
+	"limit": message_limit,
 	"response": page(channel_message),
 }
 
@@ -113,6 +117,7 @@ endpoints["channel_messages_delta"] := {
 	},
 	"headers": _headers,
 	"permissions": {"ChannelMessage.Read.All"},
+	"limit": message_limit,
 	"response": changes(channel_message),
 }
 
@@ -131,6 +136,7 @@ endpoints["chat_messages"] := {
 	},
 	"headers": _headers,
 	"permissions": {"Chat.Read.All"},
+	"limit": message_limit,
 	"response": page(chat_message),
 }
 

@@ -43,6 +43,7 @@ test_teams if {
 			"$filter": {"properties": t.clear_properties(teams.team)},
 		},
 		"permissions": {"Team.ReadBasic.All"},
+		"limit": teams.limit,
 		"response": teams.page(teams.team),
 	}
 }
@@ -58,6 +59,7 @@ test_channels if {
 		},
 		"headers": _headers,
 		"permissions": {"Channel.ReadBasic.All"},
+		"limit": teams.limit,
 		"response": teams.page(teams.channel),
 	}
 }
@@ -77,6 +79,7 @@ test_chats if {
 		},
 		"headers": _headers,
 		"permissions": {"Chat.ReadBasic.All"},
+		"limit": teams.limit,
 		"response": teams.page(teams.chat),
 	}
 }
@@ -93,6 +96,7 @@ test_channel_messages if {
 		},
 		"headers": _headers,
 		"permissions": {"ChannelMessage.Read.All"},
+		"limit": teams.message_limit,
 		"response": teams.page(teams.channel_message),
 	}
 }
@@ -109,6 +113,7 @@ test_changed_messages_come_without_select if {
 		},
 		"headers": _headers,
 		"permissions": {"ChannelMessage.Read.All"},
+		"limit": teams.message_limit,
 		"response": teams.changes(teams.channel_message),
 	}
 }
@@ -127,6 +132,7 @@ test_chat_messages if {
 		},
 		"headers": _headers,
 		"permissions": {"Chat.Read.All"},
+		"limit": teams.message_limit,
 		"response": teams.page(teams.chat_message),
 	}
 }

@@ -195,6 +195,7 @@ test_users if {
 		}),
 		"headers": _headers,
 		"permissions": {"User.Read.All"},
+		"limit": directory.limit,
 		"response": t.page(directory.user),
 	}
 }
@@ -207,6 +208,7 @@ test_user_by_id if {
 		"query": {"$select": {}},
 		"headers": _headers,
 		"permissions": {"User.Read.All"},
+		"limit": directory.limit,
 		"response": t.single(directory.user),
 	} with data.graphveil.settings as _reversible
 }
@@ -223,6 +225,7 @@ test_groups if {
 		}),
 		"headers": _headers,
 		"permissions": {"GroupMember.Read.All"},
+		"limit": directory.limit,
 		"response": t.page(directory.group),
 	}
 }
@@ -236,6 +239,7 @@ test_group_by_id if {
 		"query": {"$select": {}},
 		"headers": _headers,
 		"permissions": {"GroupMember.Read.All"},
+		"limit": directory.limit,
 		"response": t.single(directory.group),
 	}
 }
@@ -249,6 +253,7 @@ test_group_members if {
 		"query": object.union(_list_query, {"$orderby": {"properties": t.clear_properties(directory.member)}}),
 		"headers": _headers,
 		"permissions": {"User.Read.All", "GroupMember.Read.All"},
+		"limit": directory.limit,
 		"response": t.page(directory.member),
 	}
 }
@@ -262,6 +267,7 @@ test_group_member_users if {
 		"query": object.union(_list_query, {"$orderby": {"properties": t.clear_properties(directory.member_user)}}),
 		"headers": _headers,
 		"permissions": {"User.Read.All", "GroupMember.Read.All"},
+		"limit": directory.limit,
 		"response": t.page(directory.member_user),
 	}
 }
@@ -277,6 +283,7 @@ test_users_delta if {
 			"$deltatoken": {"values": {"latest"}},
 		},
 		"permissions": {"User.Read.All"},
+		"limit": directory.limit,
 		"probe": {"query": {"$deltatoken": "latest"}},
 		"response": t.changes(directory.user),
 	} with data.graphveil.settings as _clear
@@ -297,6 +304,7 @@ test_groups_delta if {
 			"$deltatoken": {"values": {"latest"}},
 		},
 		"permissions": {"GroupMember.Read.All"},
+		"limit": directory.limit,
 		"probe": {"query": {"$deltatoken": "latest"}},
 		"response": t.changes(item),
 	}
@@ -319,6 +327,7 @@ test_counts if {
 		"headers": _headers,
 		"media": {"text/plain"},
 		"permissions": {"GroupMember.Read.All"},
+		"limit": directory.limit,
 		"probe": {"headers": {"ConsistencyLevel": "eventual"}},
 		"response": {"$op": "keep"},
 	}
