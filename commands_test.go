@@ -192,7 +192,7 @@ deny contains "mail_only_for_reporting" if {
 func TestEveryCommandTeaches(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"serve"}, {"run"}, {"demo"}, {"sanitize"}, {"policy"}, {"policy", "list"}, {"policy", "check"}, {"policy", "test"},
-		{"policy", "explain"}, {"setup"}, {"setup", "check"}, {"envoy", "config"}, {"envoy", "run"}, {"bench"},
+		{"policy", "explain"}, {"setup"}, {"setup", "check"}, {"envoy", "config"}, {"envoy", "run"}, {"envoy", "ratelimits"}, {"bench"},
 	} {
 		stdout, stderr, exit := command(t, "", append(args, "--help")...)
 		if exit != 0 || !strings.Contains(stdout, "Usage:") || len(args) > 0 && args[0] != "policy" && !strings.Contains(stdout, "Examples:") {

@@ -2,7 +2,11 @@ package envoy_test
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +100,11 @@ func TestSharedQuota(t *testing.T) {
 			}
 		}
 		upstream += len(r.upstream.seen())
+		for _, line := range r.AccessLog(t) {
+			if line["status"] == float64(429) && line["details"] != "request_rate_limited" {
+				t.Errorf("the access log says %v", line["details"])
+			}
+		}
 	}
 	if served != allowed || refused != 2*each-allowed || upstream != allowed {
 		t.Errorf("%d served, %d refused, %d reached Graph; want %d, %d, %d", served, refused, upstream, allowed, 2*each-allowed, allowed)
@@ -160,6 +169,12 @@ func TestLocalRateLimit(t *testing.T) {
 	const burst, sent = 4, 10
 	q := &quota{}
 	service := q.serve(t)
+	dir, err := os.MkdirTemp("", "gv-") // short, for the path of a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	admin := filepath.Join(dir, "admin")
 	s := &stub{verbatim: true, request: func(headers map[string]string) *extprocv3.ProcessingResponse {
 		if headers[":path"] == "/denied" {
 			return immediate(403, envoy.DetailsPrefix+"x", `{"error":{"code":"x"}}`, "content-type", "application/json")
@@ -168,6 +183,7 @@ func TestLocalRateLimit(t *testing.T) {
 	}}
 	r := newRig(t, s, hello, func(c *envoy.Config) {
 		c.LocalRateLimit = envoy.LocalRateLimit{RequestsPerSecond: 1, Burst: burst}
+		c.Admin = admin
 		c.RateLimit.Service = service
 	})
 	client := r.Client(t, true)
@@ -203,6 +219,9 @@ func TestLocalRateLimit(t *testing.T) {
 		t.Errorf("%d reached Graph, %d were asked about; want %d", reached, len(q.asked), statuses[200])
 	}
 	q.mu.Unlock()
+	if counted := statistics(t, admin)["graph.http_local_rate_limit.rate_limited"]; counted != strconv.Itoa(statuses[429]) {
+		t.Errorf("Envoy counted %q, want %d", counted, statuses[429])
+	}
 	time.Sleep(1100 * time.Millisecond)
 	if got := send(t, client, "GET", r.URL+"/a"); got.status != 200 {
 		t.Errorf("a second later: got %d", got.status)
@@ -248,4 +267,27 @@ func TestQuotaOfNobody(t *testing.T) {
 		}
 		q.mu.Unlock()
 	}
+}
+
+// statistics are those of the Envoy whose admin interface is the socket.
+func statistics(t *testing.T, socket string) map[string]string {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	response, err := client.Get("http://envoy/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		values[name] = value
+	}
+	return values
 }

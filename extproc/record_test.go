@@ -116,3 +116,19 @@ func TestRequestBody(t *testing.T) {
 		t.Errorf("got %v", replies.All)
 	}
 }
+
+// With quotas, a request that is allowed also says whose it takes; one that is denied
+// takes none.
+func TestMetadataOfQuota(t *testing.T) {
+	w := newWorld(t, func(c *extproc.ServerConfig) {
+		c.Quotas = map[string]extproc.Quota{"things": {Tenant: "a tenant", Application: "an application"}}
+	})
+	want := map[string]string{"decision": "allow", "connector": "things", "endpoint": "list", "code": "", "tenant": "a tenant", "application": "an application", "service": "storage"}
+	if got := w.get(t, "/v1.0/things").Metadata; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	want = map[string]string{"decision": "deny", "connector": "things", "endpoint": "list", "code": "query_not_allowed"}
+	if got := w.get(t, "/v1.0/things?$expand=CANARY").Metadata; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -49,6 +49,7 @@ endpoints["list"] := {
 	"path": "/v1.0/things",
 	"query": {"$select": {}, "$top": {"max": 10}, "$filter": {"properties": {"size"}, "reversible": {"id"}}},
 	"headers": {"Prefer": {"values": {"small"}}},
+	"limit": {"service": "storage", "requests": 9, "per": "second"},
 	"response": {"value": [_thing], "@odata.nextLink": shape.link},
 }
 
