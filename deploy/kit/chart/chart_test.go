@@ -256,7 +256,7 @@ func TestLint(t *testing.T) {
 	}
 }
 
-// No secret is in what the chart makes, and the memory that it allows is enough for
+// The memory that the chart allows is enough for
 // as many stuck responses as it lets in, by what was measured.
 func TestMemory(t *testing.T) {
 	text, err := os.ReadFile("../../../bench/scaling.md")
