@@ -1,0 +1,326 @@
+package mesh
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/envoy/check"
+	"github.com/graphveil/graphveil/envoy/envoytest"
+)
+
+// What graphveil envoy check says of what the control planes made of the manifests.
+func TestTranslatedIsChecked(t *testing.T) {
+	want := map[string][]string{
+		"envoy-gateway": nil,
+		"istio-sidecar": {"upgrade"}, // Istio's own; the entrance takes the header away
+	}
+	for name := range listenerNames {
+		text, err := os.ReadFile("testdata/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := check.Read(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, f := range c.Check(check.Options{Hosts: []string{envoy.DefaultHost}, RequestTimeout: 4 * time.Second}) {
+			found = append(found, f.Code)
+		}
+		if fmt.Sprint(found) != fmt.Sprint(want[name]) {
+			t.Errorf("%s: found %v, want %v", name, found, want[name])
+		}
+	}
+}
+
+// graph is the API: it remembers what it was asked, and answers what a test says.
+type graph struct {
+	*httptest.Server
+	mu   sync.Mutex
+	last *http.Request
+	asks int
+}
+
+func (g *graph) asked() (int, *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.asks, g.last
+}
+
+// rig is the real Envoy with a translated listener.
+type rig struct {
+	process *envoy.Process
+	client  *http.Client
+	url     string
+	graph   *graph
+	socket  string
+}
+
+func small(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Raw", canary)
+	io.WriteString(w, `{"value":[{"size":1,"secret":"`+canary+`"}],"new":"`+canary+`"}`)
+}
+
+func newRig(t *testing.T, name string, handler http.HandlerFunc, change func(*hcmv3.HttpConnectionManager)) *rig {
+	t.Helper()
+	a := envoytest.NewAuthority(t)
+	g := &graph{}
+	g.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		g.asks, g.last = g.asks+1, r.Clone(context.Background())
+		g.mu.Unlock()
+		handler(w, r)
+	}))
+	g.TLS = &tls.Config{Certificates: []tls.Certificate{a.Issue(t, "graph.microsoft.com").TLS}}
+	g.EnableHTTP2 = true
+	g.StartTLS()
+	t.Cleanup(g.Close)
+	own := a.Issue(t, "localhost", "127.0.0.1")
+	r := &rig{graph: g, socket: envoytest.Socket(t)}
+	b := static(t, name, place{
+		processor: r.socket, caFile: a.File, cert: own.CertFile, certKey: own.KeyFile,
+		graph: loopback(uint32(g.Listener.Addr().(*net.TCPAddr).Port)).GetSocketAddress(),
+	}, change)
+	validate(t, b)
+	var log bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var err error
+	if r.process, err = envoy.Start(ctx, envoytest.Binary(t), b, envoy.Options{Workers: 1, Log: &log, AccessLog: &log}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		r.process.Stop(ctx)
+		if text := log.String(); t.Failed() || strings.Contains(text, canary) || strings.Contains(text, graphToken) || strings.Contains(text, "/v1.0/") {
+			t.Errorf("envoy's logs:\n%s", text)
+		}
+	})
+	scheme, protocols := "http", new(http.Protocols)
+	protocols.SetHTTP1(true)
+	if b.StaticResources.Listeners[0].FilterChains[0].TransportSocket != nil {
+		scheme = "https"
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.Pool()}, Protocols: protocols, DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	r.client = &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	r.url = scheme + "://" + r.process.Address()
+	return r
+}
+
+// validate loads a bootstrap with --mode validate.
+func validate(t *testing.T, b *bootstrapv3.Bootstrap) {
+	t.Helper()
+	text, err := envoy.JSON(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "envoy.json")
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(envoytest.Binary(t), "--mode", "validate", "--log-level", "error", "-c", name).CombinedOutput(); err != nil {
+		t.Fatalf("envoy --mode validate: %v\n%s", err, out)
+	}
+}
+
+// get asks as an application does, with headers that must not get through.
+func (r *rig) get(t *testing.T, path string) (*http.Response, []byte, error) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), "GET", r.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "graph.microsoft.com"
+	request.Header.Set("Authorization", "Bearer of-the-caller")
+	request.Header.Set("X-Envoy-Retry-On", "5xx")
+	request.Header.Set("X-Unknown", "of-the-caller")
+	request.Header.Set("X-Forwarded-For", "192.0.2.1")
+	response, err := r.client.Do(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return response, body, err
+}
+
+// refused says that a request ended with an error, and without a byte of Graph.
+func (r *rig) refused(t *testing.T, path string, status int, code string) {
+	t.Helper()
+	response, body, err := r.get(t, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != status || !strings.Contains(string(body), `"code":"`+code+`"`) {
+		t.Errorf("got %d %s, want %d %s", response.StatusCode, body, status, code)
+	}
+	if text := fmt.Sprint(response.Header, string(body)); strings.Contains(text, canary) || strings.Contains(text, graphToken) {
+		t.Errorf("got %s", text)
+	}
+}
+
+func unchanged(*hcmv3.HttpConnectionManager) {}
+
+// extProcAt changes the ext_proc filter.
+func extProcAt(t *testing.T, change func(*extprocv3.ExternalProcessor)) func(*hcmv3.HttpConnectionManager) {
+	return func(hcm *hcmv3.HttpConnectionManager) {
+		for _, f := range hcm.HttpFilters {
+			p := &extprocv3.ExternalProcessor{}
+			if f.GetTypedConfig().UnmarshalTo(p) == nil {
+				change(p)
+				f.ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(t, p)}
+				return
+			}
+		}
+		t.Fatal("no ext_proc filter")
+	}
+}
+
+func TestTranslated(t *testing.T) {
+	for name := range listenerNames {
+		t.Run(name, func(t *testing.T) {
+			t.Run("sanitizes", func(t *testing.T) {
+				r := newRig(t, name, small, unchanged)
+				startProcessor(t, r.socket)
+				response, body, err := r.get(t, "/v1.0/things")
+				if err != nil || response.StatusCode != 200 || string(body) != `{"value":[{"size":1}]}` || response.Header.Get("X-Raw") != "" {
+					t.Fatalf("got %v %s (%v)", response, body, err)
+				}
+				_, seen := r.graph.asked()
+				if seen.Host != "graph.microsoft.com" || seen.Header.Get("Authorization") != "Bearer "+graphToken {
+					t.Errorf("Graph was asked as %s with %v", seen.Host, seen.Header)
+				}
+				for header := range seen.Header {
+					if strings.HasPrefix(header, "X-") {
+						t.Errorf("Graph was told %s", header)
+					}
+				}
+			})
+			t.Run("denies", func(t *testing.T) {
+				r := newRig(t, name, small, unchanged)
+				startProcessor(t, r.socket)
+				r.refused(t, "/v1.0/others", 403, "path_not_allowed")
+				// Envoy refuses it before there is a route: the processor is told of that
+				// where its filter does not depend on one.
+				ambiguous := map[string]string{"envoy-gateway": "badRequest", "istio-sidecar": "request_refused"}[name]
+				r.refused(t, "/v1.0/things%2f..", 400, ambiguous)
+				if n, _ := r.graph.asked(); n != 0 {
+					t.Errorf("Graph was asked %d times", n)
+				}
+			})
+			t.Run("processor absent", func(t *testing.T) {
+				r := newRig(t, name, small, unchanged)
+				r.refused(t, "/v1.0/things", 502, "badGateway")
+				if n, _ := r.graph.asked(); n != 0 {
+					t.Errorf("Graph was asked %d times", n)
+				}
+				startProcessor(t, r.socket)
+				for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+					if response, _, err := r.get(t, "/v1.0/things"); err == nil && response.StatusCode == 200 {
+						break
+					} else if time.Now().After(deadline) {
+						t.Fatal("not healthy after the processor came")
+					}
+				}
+			})
+			t.Run("processor killed", func(t *testing.T) {
+				for when, start := range map[string]int{"before the response": 0, "in the middle of the body": 20_000} {
+					t.Run(when, func(t *testing.T) { killed(t, name, start) })
+				}
+			})
+			t.Run("wrong mode", func(t *testing.T) {
+				for _, mode := range []extprocv3.ProcessingMode_BodySendMode{
+					extprocv3.ProcessingMode_NONE, extprocv3.ProcessingMode_STREAMED, extprocv3.ProcessingMode_BUFFERED, extprocv3.ProcessingMode_BUFFERED_PARTIAL,
+				} {
+					r := newRig(t, name, small, extProcAt(t, func(p *extprocv3.ExternalProcessor) { p.ProcessingMode.ResponseBodyMode = mode }))
+					startProcessor(t, r.socket)
+					r.refused(t, "/v1.0/things", 500, "envoy_mode_refused")
+					if n, _ := r.graph.asked(); n != 0 {
+						t.Errorf("%v: Graph was asked %d times", mode, n)
+					}
+				}
+			})
+		})
+	}
+}
+
+// killed lets Graph begin an answer with so many records, kills the processor, and
+// goes on: what had left is decided, and nobody takes it for the whole.
+func killed(t *testing.T, name string, records int) {
+	reached, gone := make(chan struct{}), make(chan struct{})
+	record := `{"size":1,"secret":"` + canary + `"},`
+	r := newRig(t, name, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if records > 0 {
+			io.WriteString(w, `{"value":[`+strings.Repeat(record, records))
+			w.(http.Flusher).Flush()
+		}
+		close(reached)
+		<-gone
+		io.WriteString(w, strings.Repeat(record, 1000)+`{"size":1}]}`)
+	}, unchanged)
+	processor := startProcessor(t, r.socket)
+	type result struct {
+		status int
+		body   []byte
+		err    error
+	}
+	done, arrived := make(chan result, 1), make(chan struct{})
+	go func() {
+		request, _ := http.NewRequest("GET", r.url+"/v1.0/things", nil)
+		request.Host = "graph.microsoft.com"
+		response, err := r.client.Do(request)
+		if err != nil {
+			done <- result{err: err}
+			return
+		}
+		defer response.Body.Close()
+		first := make([]byte, 1000)
+		n, err := io.ReadFull(response.Body, first)
+		if err == nil {
+			close(arrived)
+		}
+		rest, err := io.ReadAll(response.Body)
+		done <- result{response.StatusCode, append(first[:n], rest...), err}
+	}()
+	<-reached
+	if records > 0 {
+		<-arrived
+	}
+	processor.Process.Kill()
+	processor.Wait()
+	close(gone)
+	got := <-done
+	if strings.Contains(string(got.body), canary) || strings.Contains(string(got.body), "secret") {
+		t.Error("undecided bytes arrived")
+	}
+	switch {
+	case records == 0:
+		if got.status != 502 {
+			t.Errorf("got %d %s (%v)", got.status, got.body, got.err)
+		}
+	case got.err == nil || !strings.HasPrefix(string(got.body), `{"value":[{"size":1},`):
+		t.Errorf("got %d with %d bytes: %v", got.status, len(got.body), got.err)
+	}
+}

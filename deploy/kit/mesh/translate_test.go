@@ -1,0 +1,157 @@
+package mesh
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/graphveil/graphveil/envoy/envoytest"
+)
+
+var (
+	update = flag.Bool("update", false, "write testdata anew, with the translators that are given")
+	// GRAPHVEIL_EGCTL is Envoy Gateway's command line:
+	//	go install github.com/envoyproxy/gateway/cmd/egctl@v1.9.1
+	egctl = os.Getenv("GRAPHVEIL_EGCTL")
+	// GRAPHVEIL_ISTIO is istio-translate, built: cd istio-translate && go build -o PATH .
+	istioTranslate = os.Getenv("GRAPHVEIL_ISTIO")
+)
+
+const sums = "testdata/SHA256SUMS"
+
+// sources are the manifests that each file of testdata is made of.
+var sources = map[string][]string{
+	"envoy-gateway": {gatewayFolder + "/gateway.yaml", gatewayFolder + "/patch.yaml"},
+	"istio-sidecar": {istioFolder + "/sidecar/graph.yaml", istioFolder + "/sidecar/envoyfilter.yaml"},
+}
+
+// What is run here is made of the manifests as they are: whoever changes one has to
+// translate again. That takes minutes to build, so it is not part of every run; with
+// the translators given, their output is compared too.
+func TestTranslationIsOfTheseManifests(t *testing.T) {
+	var lines strings.Builder
+	for _, name := range []string{"envoy-gateway", "istio-sidecar"} {
+		var manifests []byte
+		for _, file := range sources[name] {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			manifests = append(append(manifests, text...), "\n---\n"...)
+		}
+		sum := sha256.Sum256(manifests)
+		lines.WriteString(hex.EncodeToString(sum[:]) + "  manifests of " + name + "\n")
+		var translated []byte
+		switch {
+		case name == "envoy-gateway" && egctl != "":
+			translated = translateGateway(t, manifests)
+		case name == "istio-sidecar" && istioTranslate != "":
+			translated = translateIstio(t, manifests)
+		default:
+			t.Logf("%s: not translated again, only the sum of its manifests is compared: name the translator (see translate_test.go)", name)
+			continue
+		}
+		golden := "testdata/" + name + ".json"
+		if *update {
+			if err := os.WriteFile(golden, translated, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(golden); err != nil || !bytes.Equal(want, translated) {
+			t.Errorf("%s is not what the translator makes now; -update rewrites it (%v)", golden, err)
+		}
+	}
+	if *update && egctl != "" && istioTranslate != "" {
+		if err := os.WriteFile(sums, []byte(lines.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(sums); err != nil || string(want) != lines.String() {
+		t.Errorf("the manifests have changed since they were translated (%v): name both translators and use -update (see translate_test.go)", err)
+	}
+}
+
+func translateGateway(t *testing.T, manifests []byte) []byte {
+	t.Helper()
+	pair := envoytest.NewAuthority(t).Issue(t, "localhost")
+	encoded := func(file string) string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.StdEncoding.EncodeToString(text)
+	}
+	manifests = append(manifests, "apiVersion: v1\nkind: Secret\nmetadata: {name: graphveil-tls, namespace: graphveil}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: "+
+		encoded(pair.CertFile)+"\n  tls.key: "+encoded(pair.KeyFile)+"\n"...)
+	in := filepath.Join(t.TempDir(), "in.yaml")
+	if err := os.WriteFile(in, manifests, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(egctl, "x", "translate", "--from", "gateway-api", "--to", "xds", "-o", "json", "-n", "graphveil", "-f", in).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", egctl, err)
+	}
+	var all struct {
+		XDS map[string]struct {
+			Configs []map[string]any `json:"configs"`
+		} `json:"xds"`
+	}
+	if err := json.Unmarshal(out, &all); err != nil || len(all.XDS) != 1 {
+		t.Fatalf("%d gateways: %v", len(all.XDS), err)
+	}
+	var kept []map[string]any
+	for _, gateway := range all.XDS {
+		for _, c := range gateway.Configs {
+			if kind, _ := c["@type"].(string); !strings.HasSuffix(kind, ".BootstrapConfigDump") && !strings.HasSuffix(kind, ".SecretsConfigDump") {
+				kept = append(kept, c)
+			}
+		}
+	}
+	return written(t, map[string]any{"configs": kept})
+}
+
+func translateIstio(t *testing.T, manifests []byte) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in.yaml"), filepath.Join(dir, "out.json")
+	if err := os.WriteFile(in, bytes.TrimSuffix(manifests, []byte("\n---\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.Command(istioTranslate, in, out).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", istioTranslate, err, said)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dump struct {
+		Configs []map[string]any `json:"configs"`
+	}
+	if err := json.Unmarshal(text, &dump); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range dump.Configs { // the order of listeners varies
+		listeners, _ := c["dynamic_listeners"].([]any)
+		slices.SortFunc(listeners, func(a, b any) int { return strings.Compare(string(written(t, a)), string(written(t, b))) })
+	}
+	return written(t, map[string]any{"configs": dump.Configs})
+}
+
+// written is JSON with its keys in order: the translators' order varies.
+func written(t *testing.T, v any) []byte {
+	t.Helper()
+	out, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(out, '\n')
+}
