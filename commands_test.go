@@ -206,6 +206,17 @@ func TestEnvoyConfigCommand(t *testing.T) {
 	if exit != 0 || !strings.Contains(stdout, "FULL_DUPLEX_STREAMED") || !strings.Contains(stdout, "/run/graphveil/processor.sock") {
 		t.Errorf("exit %d\n%s%s", exit, stdout, stderr)
 	}
+	folder := t.TempDir()
+	stdout, stderr, exit = command(t, "", "envoy", "config", "--config", "deploy/graphveil.yaml", "--secrets", folder)
+	for _, secret := range envoySecrets {
+		text, err := os.ReadFile(folder + "/" + secret + ".json")
+		if exit != 0 || err != nil || !strings.Contains(stdout, folder+"/"+secret+".json") || !strings.Contains(string(text), "/etc/") && !strings.Contains(string(text), "/run/") {
+			t.Errorf("envoy config --secrets: exit %d, %s: %v %s", exit, secret, err, text)
+		}
+	}
+	if exit == 0 && strings.Contains(stdout, "tls.crt") {
+		t.Error("envoy config --secrets: the certificate is in the bootstrap, too")
+	}
 	if _, stderr, exit := command(t, "", "envoy", "config"); exit != exitUsage || !strings.Contains(stderr, "cert_file") {
 		t.Errorf("without a certificate: exit %d, %s", exit, stderr)
 	}

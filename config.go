@@ -173,20 +173,19 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// keys reads salt and keys and returns what pseudonyms and links need.
-func (p *PseudonymConfig) keys() (pseudonym.Config, [][]byte, error) {
-	var c pseudonym.Config
-	var err error
+// read reads salt and keys.
+func (p *PseudonymConfig) read() (s secrets, err error) {
+	c := &s.codec
 	if c.Salt, err = secret("GRAPHVEIL_SALT", p.SaltFile, "pseudonyms.salt_file"); err != nil {
-		return c, nil, err
+		return s, err
 	}
 	if c.Key, err = secret("GRAPHVEIL_KEY", p.KeyFile, "pseudonyms.key_file"); err != nil {
-		return c, nil, err
+		return s, err
 	}
 	for _, file := range p.PreviousKeyFiles {
 		key, err := secret("", file, "pseudonyms.previous_key_files")
 		if err != nil {
-			return c, nil, err
+			return s, err
 		}
 		c.PreviousKeys = append(c.PreviousKeys, key)
 	}
@@ -203,14 +202,14 @@ func (p *PseudonymConfig) keys() (pseudonym.Config, [][]byte, error) {
 			continue
 		}
 		if *own.to, err = secret("", own.file, own.key); err != nil {
-			return c, nil, err
+			return s, err
 		}
 	}
-	if err := p.handling(&c); err != nil {
-		return c, nil, err
+	if err := p.handling(c); err != nil {
+		return s, err
 	}
-	links, err := p.linkKeys(c)
-	return c, links, err
+	s.links, err = p.linkKeys()
+	return s, err
 }
 
 func (p *PseudonymConfig) handling(c *pseudonym.Config) error {

@@ -176,16 +176,16 @@ func TestSecretsComeFromFilesOrTheEnvironment(t *testing.T) {
 	t.Setenv("GRAPHVEIL_SALT", "")
 	t.Setenv("GRAPHVEIL_KEY", "")
 	p := PseudonymConfig{SaltFile: write("salt", "salt\n"), KeyFile: write("key", "secret")}
-	c, links, err := p.keys()
-	if err != nil || c.Salt != "salt" || c.Key != "secret" || len(links) != 1 {
+	s, err := p.read()
+	if links := s.linkKeys(); err != nil || s.codec.Salt != "salt" || s.codec.Key != "secret" || len(links) != 1 {
 		t.Errorf("keys from files: %d link keys, %v", len(links), err)
 	}
 	t.Setenv("GRAPHVEIL_SALT", "pepper")
-	if c, _, err := p.keys(); err != nil || c.Salt != "pepper" {
+	if s, err := p.read(); err != nil || s.codec.Salt != "pepper" {
 		t.Errorf("the environment does not come first: %v", err)
 	}
 	p.LinkKeyFiles = []string{write("link", "c2hvcnQ=")}
-	if _, _, err := p.keys(); err == nil || strings.Contains(err.Error(), "c2hvcnQ") {
+	if _, err := p.read(); err == nil || strings.Contains(err.Error(), "c2hvcnQ") {
 		t.Errorf("short link key: error %v", err)
 	}
 	for name, p := range map[string]PseudonymConfig{
@@ -194,7 +194,7 @@ func TestSecretsComeFromFilesOrTheEnvironment(t *testing.T) {
 		"absent":  {SaltFile: p.SaltFile, KeyFile: dir + "/absent"},
 		"domains": {SaltFile: p.SaltFile, KeyFile: p.KeyFile, Domains: "hide"},
 	} {
-		if _, _, err := p.keys(); err == nil {
+		if _, err := p.read(); err == nil {
 			t.Errorf("%s: no error", name)
 		} else if strings.Contains(fmt.Sprint(err), "secret\"") {
 			t.Errorf("%s: the error holds a secret: %v", name, err)
@@ -215,17 +215,19 @@ func TestKeysOfTheirOwn(t *testing.T) {
 	t.Setenv("GRAPHVEIL_SALT", "")
 	t.Setenv("GRAPHVEIL_KEY", "")
 	p := PseudonymConfig{SaltFile: file("salt"), KeyFile: file("key")}
-	shared, _, err := p.keys()
+	s, err := p.read()
+	shared := s.codec
 	if err != nil || shared.DomainSalt+shared.DomainKey+shared.IPSalt+shared.IPKey != "" {
 		t.Errorf("%+v, %v", shared, err)
 	}
 	p.DomainSaltFile, p.DomainKeyFile, p.IPSaltFile, p.IPKeyFile = file("ds"), file("dk"), file("is"), file("ik")
-	own, _, err := p.keys()
+	s, err = p.read()
+	own := s.codec
 	if got := []string{own.Salt, own.Key, own.DomainSalt, own.DomainKey, own.IPSalt, own.IPKey}; err != nil || !slices.Equal(got, []string{"salt", "key", "ds", "dk", "is", "ik"}) {
 		t.Errorf("%q, %v", got, err)
 	}
 	p.IPKeyFile = folder + "/none"
-	if _, _, err := p.keys(); err == nil || !strings.Contains(err.Error(), "pseudonyms.ip_key_file") {
+	if _, err := p.read(); err == nil || !strings.Contains(err.Error(), "pseudonyms.ip_key_file") {
 		t.Errorf("a missing file: %v", err)
 	}
 }

@@ -7,16 +7,9 @@ import (
 	"github.com/graphveil/graphveil/extproc/pseudonym"
 )
 
-// linkKeys reads the keys of sealed page links, or derives them from the salt
-// and the pseudonym keys, so that links survive a restart either way.
-func (p *PseudonymConfig) linkKeys(c pseudonym.Config) ([][]byte, error) {
+// linkKeys reads the keys of sealed page links, nil if no files hold any.
+func (p *PseudonymConfig) linkKeys() ([][]byte, error) {
 	var keys [][]byte
-	if len(p.LinkKeyFiles) == 0 {
-		for _, key := range append([]string{c.Key}, c.PreviousKeys...) {
-			keys = append(keys, pseudonym.DeriveLinkKey(c.Salt, key))
-		}
-		return keys, nil
-	}
 	for _, file := range p.LinkKeyFiles {
 		text, err := secret("", file, "pseudonyms.link_key_files")
 		if err != nil {

@@ -21,7 +21,6 @@ import (
 
 	"github.com/graphveil/graphveil/auth"
 	"github.com/graphveil/graphveil/extproc"
-	"github.com/graphveil/graphveil/extproc/pseudonym"
 	"github.com/graphveil/graphveil/policy"
 	"github.com/graphveil/graphveil/policy/opa"
 )
@@ -73,11 +72,12 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	if err != nil {
 		return nil, err
 	}
-	engine, gateway, err := newEngine(ctx, config, served, log)
+	engine, gateway, keys, err := newEngine(ctx, config, served, log)
 	if err != nil {
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
+	reloader := newKeyReloader(config.Pseudonyms, keys.secrets, gateway.UseKeys, log, registry)
 	reloads := newReloadMetrics(registry)
 	engine.OnReload(func(ok bool) {
 		reloads.observe(ok)
@@ -127,6 +127,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	registerState(registry, p)
 
 	go p.watch("watching the policy", func() error { return engine.Watch(run) })
+	go p.watch("watching the keys", func() error { return reloader.watch(run) })
 	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
 	go p.watch("serving the admin endpoint", func() error { return admin.serve(run, p.admin) })
 	go p.reportReady(run)
@@ -141,36 +142,35 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 
 // newEngine loads the policy and, at the same time, derives the keys, which takes
 // some 25 ms each.
-func newEngine(ctx context.Context, config *Config, served policy.Config, log *slog.Logger) (engine *policy.Engine, gateway *extproc.Gateway, err error) {
+func newEngine(ctx context.Context, config *Config, served policy.Config, log *slog.Logger) (engine *policy.Engine, gateway *extproc.Gateway, keys *derived, err error) {
 	var deriving errgroup.Group
 	deriving.Go(func() (err error) {
-		gateway, err = newGateway(config, func() *policy.Snapshot { return engine.Current() })
+		if keys, err = config.Pseudonyms.keys(); err != nil {
+			return err
+		}
+		gateway, err = newGatewayWith(config, keys, func() *policy.Snapshot { return engine.Current() })
 		return err
 	})
 	engine, err = policy.NewEngine(ctx, served, log)
 	if derived := deriving.Wait(); err == nil {
 		err = derived
 	}
-	return engine, gateway, err
+	return engine, gateway, keys, err
 }
 
 // newGateway makes what exchanges share: the serve path and the offline
 // commands use the same.
 func newGateway(config *Config, current func() *policy.Snapshot) (*extproc.Gateway, error) {
-	keys, linkKeys, err := config.Pseudonyms.keys()
+	keys, err := config.Pseudonyms.keys()
 	if err != nil {
 		return nil, err
 	}
-	codec, err := pseudonym.New(keys)
-	if err != nil {
-		return nil, err
-	}
-	links, err := pseudonym.NewLinks(linkKeys...)
-	if err != nil {
-		return nil, err
-	}
+	return newGatewayWith(config, keys, current)
+}
+
+func newGatewayWith(config *Config, keys *derived, current func() *policy.Snapshot) (*extproc.Gateway, error) {
 	return extproc.NewGateway(extproc.GatewayConfig{
-		Policy: current, Codec: codec, Links: links,
+		Policy: current, Codec: keys.codec, Links: keys.links,
 		Upstream: config.upstream(), Origin: config.Processor.Origin, UserAgent: userAgent(),
 	})
 }

@@ -20,7 +20,8 @@ for Envoy, and /healthz, /readyz and /metrics on processor.admin.
 It is ready once the policy is compiled, or the first verified bundles of
 policy.opa_config are there, and the first access token of every connector is
 held. A changed policy folder is loaded within a second; one that does not load leaves
-the old one in force. SIGTERM takes readiness away. New exchanges are still served
+the old one in force. So are changed files of keys, but not another salt
+(docs/rotation.md). SIGTERM takes readiness away. New exchanges are still served
 until Envoy closes its connections, for Envoy may be draining too, but for no
 longer than half of processor.drain_timeout; the rest of it is for exchanges in
 flight. A second signal ends at once.

@@ -72,6 +72,10 @@ func Start(ctx context.Context, binary string, b *bootstrapv3.Bootstrap, o Optio
 		b = proto.CloneOf(b)
 		b.Admin = admin(filepath.Join(dir, "admin.sock"))
 	}
+	watched := watcher{folder: dir, check: true}
+	if b, err = watched.bootstrap(b); err != nil {
+		return nil, fmt.Errorf("starting envoy: %w", err)
+	}
 	config, err := JSON(b)
 	if err != nil {
 		return nil, fmt.Errorf("starting envoy: %w", err)

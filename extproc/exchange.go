@@ -88,6 +88,7 @@ const (
 type Exchange struct {
 	gateway  *Gateway
 	snapshot *policy.Snapshot
+	keys     *keys
 	phase    phase
 	decision policy.Decision
 	origin   string
@@ -101,9 +102,9 @@ type Exchange struct {
 	record   Record
 }
 
-// NewExchange pins the policy in force.
+// NewExchange pins the policy and the keys in force.
 func (g *Gateway) NewExchange() *Exchange {
-	x := &Exchange{gateway: g, snapshot: g.policy()}
+	x := &Exchange{gateway: g, snapshot: g.policy(), keys: g.keys.Load()}
 	x.record.Start = time.Now()
 	if x.snapshot != nil {
 		x.record.Revision, x.record.Bundles = x.snapshot.Revision(), x.snapshot.Bundles()
@@ -193,7 +194,7 @@ func (x *Exchange) revealPath(route policy.Route) (string, bool) {
 }
 
 func (x *Exchange) reveal(token string) (string, bool) {
-	value, ok := x.gateway.codec.AppendReveal(nil, []byte(token))
+	value, ok := x.keys.codec.AppendReveal(nil, []byte(token))
 	return string(value), ok && len(value) > 0
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/graphveil/graphveil/extproc/inflate"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
@@ -11,12 +12,11 @@ import (
 	"github.com/graphveil/graphveil/policy"
 )
 
-// Gateway holds what all exchanges share. It is immutable and safe for
-// concurrent use; each exchange pins the policy snapshot of its start.
+// Gateway holds what all exchanges share. It is safe for concurrent use. Each
+// exchange pins the policy snapshot and the keys of its start.
 type Gateway struct {
 	policy   func() *policy.Snapshot
-	codec    *pseudonym.Codec
-	links    *pseudonym.Links
+	keys     atomic.Pointer[keys]
 	upstream string
 	origin   string
 	agent    string
@@ -24,6 +24,13 @@ type Gateway struct {
 	pool      sync.Pool // of *sanitize.Rewriter
 	repeats   sync.Pool // of empty *repeats
 	inflaters sync.Pool // of *inflate.Inflater
+}
+
+// keys make and understand the pseudonyms and the page links of an exchange. They
+// change together: link keys may be derived from those of pseudonyms.
+type keys struct {
+	codec *pseudonym.Codec
+	links *pseudonym.Links
 }
 
 // GatewayConfig is what NewGateway needs. All fields but Origin are required.
@@ -62,14 +69,18 @@ func NewGateway(c GatewayConfig) (*Gateway, error) {
 	}
 	g := &Gateway{
 		policy:   c.Policy,
-		codec:    c.Codec,
-		links:    c.Links,
 		upstream: strings.ToLower(c.Upstream),
 		origin:   strings.TrimSuffix(c.Origin, "/"),
 		agent:    c.UserAgent,
 	}
+	g.UseKeys(c.Codec, c.Links)
 	g.pool.New = func() any { return sanitize.New(c.Limits) }
 	g.inflaters.New = func() any { return inflate.New() }
 	g.repeats.New = func() any { return newRepeats(repeatSlots, repeatBytes) }
 	return g, nil
+}
+
+// UseKeys changes the keys, for exchanges that begin from now on. Neither may be nil.
+func (g *Gateway) UseKeys(codec *pseudonym.Codec, links *pseudonym.Links) {
+	g.keys.Store(&keys{codec, links})
 }

@@ -38,7 +38,7 @@ func (x *Exchange) openLink(t odata.Target) (*openedLink, *Refusal) {
 	if len(t.Options) != 1 {
 		return nil, &Refusal{Code: "link_not_alone"}
 	}
-	raw, ok := x.gateway.links.AppendOpen(nil, []byte(sealed), x.binding)
+	raw, ok := x.keys.links.AppendOpen(nil, []byte(sealed), x.binding)
 	if !ok {
 		return nil, &Refusal{Code: "link_not_valid"}
 	}
@@ -79,9 +79,9 @@ func (x *Exchange) appendLink(dst, url []byte) ([]byte, bool) {
 	clientPath := link.Route.AppendPath(nil, func(i int) string {
 		switch value := []byte(params[i].Value); {
 		case params[i].Tokenized:
-			return string(x.gateway.codec.AppendTokenized(nil, value))
+			return string(x.keys.codec.AppendTokenized(nil, value))
 		case params[i].Reversible:
-			return string(x.gateway.codec.AppendReversible(nil, value))
+			return string(x.keys.codec.AppendReversible(nil, value))
 		}
 		return params[i].Value
 	})
@@ -97,7 +97,7 @@ func (x *Exchange) appendLink(dst, url []byte) ([]byte, bool) {
 	n := len(dst)
 	dst = append(append(dst, x.origin...), clientPath...)
 	dst = append(dst, "?$"+option+"="...)
-	if dst, ok = x.gateway.links.AppendSeal(dst, []byte("/"+rest), binding); !ok {
+	if dst, ok = x.keys.links.AppendSeal(dst, []byte("/"+rest), binding); !ok {
 		return dst[:n], false
 	}
 	return dst, true

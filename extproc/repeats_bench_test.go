@@ -22,7 +22,7 @@ func BenchmarkRepeats(b *testing.B) {
 		dst := make([]byte, 0, 1024)
 		b.Run(kind.name+"/made", func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
-				x.gateway.appendToken(kind.op, dst, kind.values[i%len(ids)])
+				x.keys.appendToken(kind.op, dst, kind.values[i%len(ids)])
 			}
 		})
 		b.Run(kind.name+"/found", func(b *testing.B) {

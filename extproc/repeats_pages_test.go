@@ -47,8 +47,8 @@ func TestRepeatsOnPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	person := string(g.codec.AppendReversible(nil, []byte(s.UserID(0))))
-	chat := string(g.codec.AppendTokenized(nil, []byte(s.ChatIDs(0)[0])))
+	person := string(g.keys.Load().codec.AppendReversible(nil, []byte(s.UserID(0))))
+	chat := string(g.keys.Load().codec.AppendTokenized(nil, []byte(s.ChatIDs(0)[0])))
 	for _, page := range []struct {
 		name, target string
 		tokens       int

@@ -19,7 +19,7 @@ func repeating(t testing.TB, slots, size int) tokens {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tokens{&Exchange{gateway: &Gateway{codec: codec}, repeats: newRepeats(slots, size)}}
+	return tokens{&Exchange{keys: &keys{codec: codec}, repeats: newRepeats(slots, size)}}
 }
 
 var repeatCodec = sync.OnceValues(func() (*pseudonym.Codec, error) {
@@ -75,7 +75,7 @@ func TestRepeatsChangeNothing(t *testing.T) {
 	values := repeatValues(random, 300)
 	for _, size := range []struct{ slots, bytes int }{{1, 1024}, {2, 1500}, {8, 2048}, {repeatSlots, repeatBytes}} {
 		x := repeating(t, size.slots, size.bytes)
-		codec := x.gateway.codec
+		codec := x.keys.codec
 		found, tried := 0, 0
 		for range 1000 {
 			value := values[random.IntN(1+random.IntN(len(values)))]

@@ -34,30 +34,30 @@ func (t tokens) append(op operation, dst, value []byte) ([]byte, bool) {
 		return append(dst, token...), true
 	}
 	n := len(dst)
-	dst, ok := t.gateway.appendToken(op, dst, value)
+	dst, ok := t.keys.appendToken(op, dst, value)
 	if ok {
 		t.repeats.keep(place, op, value, dst[n:])
 	}
 	return dst, ok
 }
 
-func (g *Gateway) appendToken(op operation, dst, value []byte) ([]byte, bool) {
+func (k *keys) appendToken(op operation, dst, value []byte) ([]byte, bool) {
 	switch op {
 	case opPseudonym:
-		return g.codec.AppendToken(dst, value), true
+		return k.codec.AppendToken(dst, value), true
 	case opReversible:
-		return g.codec.AppendReversible(dst, value), true
+		return k.codec.AppendReversible(dst, value), true
 	case opHash:
-		return g.codec.AppendHash(dst, value), true
+		return k.codec.AppendHash(dst, value), true
 	case opTokenized:
-		return g.codec.AppendTokenized(dst, value), true
+		return k.codec.AppendTokenized(dst, value), true
 	case opEmailHeader, opEmailHeaderJSON:
-		return g.codec.AppendEmailHeader(dst, value, op == opEmailHeaderJSON)
+		return k.codec.AppendEmailHeader(dst, value, op == opEmailHeaderJSON)
 	case opIP, opIPEncrypted:
-		return g.codec.AppendIP(dst, value, op == opIPEncrypted)
+		return k.codec.AppendIP(dst, value, op == opIPEncrypted)
 	}
 	form := op - opJSON
-	return g.codec.AppendJSON(dst, value, pseudonym.JSONForm{Original: form&jsonOriginal != 0, Reversible: form&jsonReversible != 0}), true
+	return k.codec.AppendJSON(dst, value, pseudonym.JSONForm{Original: form&jsonOriginal != 0, Reversible: form&jsonReversible != 0}), true
 }
 
 func (t tokens) AppendPseudonym(dst, value []byte) []byte {
