@@ -94,7 +94,7 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 	log.Info("Envoy listening", "url", "https://"+process.Address(), "admin", address)
 	select {
 	case <-process.Done():
-		return errors.Join(errors.New("Envoy ended by itself"), process.Wait())
+		return errors.Join(errors.New("running Envoy: it ended by itself"), process.Wait())
 	case <-ctx.Done():
 	}
 	r.draining.Store(true)
