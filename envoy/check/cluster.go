@@ -88,6 +88,7 @@ func verified(s *corev3.TransportSocket) bool {
 	}
 	authority := v.GetTrustedCa() != nil || v.GetSystemRootCerts() != nil || v.GetCaCertificateProviderInstance() != nil ||
 		common.GetCombinedValidationContext().GetValidationContextSdsSecretConfig() != nil
+	//lint:ignore SA1019 Istio still writes it
 	named := len(v.GetMatchTypedSubjectAltNames())+len(v.GetMatchSubjectAltNames()) > 0 || tls.GetAutoSniSanValidation()
 	return authority && named && v.GetTrustChainVerification() == tlsv3.CertificateValidationContext_VERIFY_TRUST_CHAIN
 }

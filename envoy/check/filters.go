@@ -162,6 +162,7 @@ func guards(filter *rbacv3.RBAC, own []*anypb.Any) bool {
 			return false
 		}
 		for _, p := range policy.GetPrincipals() {
+			//lint:ignore SA1019 our own bootstrap writes it, and so may others
 			if m := p.GetMetadata(); m != nil { // the older name of the same
 				if m.GetFilter() != envoy.MetadataNamespace || len(m.GetPath()) != 1 || m.GetPath()[0].GetKey() != envoy.MetadataDecision ||
 					m.GetValue().GetStringMatch().GetExact() != envoy.DecisionAllow || m.GetInvert() {

@@ -75,6 +75,7 @@ func (k *checker) route(where string, hcm *hcmv3.HttpConnectionManager, routes *
 	if action.GetClusterHeader() != "" || action.GetClusterSpecifierPlugin() != "" || action.GetInlineClusterSpecifierPlugin() != nil {
 		k.find("cluster_chosen_late", where, "")
 	}
+	//lint:ignore SA1019 an Envoy that is asked to obey it does
 	if action.GetInternalRedirectPolicy() != nil || action.GetInternalRedirectAction() != 0 {
 		k.find("internal_redirect", where, "")
 	}
