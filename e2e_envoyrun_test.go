@@ -62,7 +62,7 @@ func TestEnvoyRunEnds(t *testing.T) {
 	l := newLab(t, nil)
 	c, _ := l.launchEnvoy()
 	l.check(syscall.Kill(childOf(t, c.Process.Pid), syscall.SIGKILL))
-	if err := c.Wait(); err == nil || !strings.Contains(c.logs.String(), "Envoy ended by itself") {
+	if err := c.Wait(); err == nil || !strings.Contains(c.logs.String(), "running Envoy: it ended by itself") {
 		t.Errorf("ended with %v", err)
 	}
 }
