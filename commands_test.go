@@ -207,7 +207,7 @@ func TestEnvoyConfigCommand(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", exit, stdout, stderr)
 	}
 	folder := t.TempDir()
-	stdout, stderr, exit = command(t, "", "envoy", "config", "--config", "deploy/graphveil.yaml", "--secrets", folder)
+	stdout, _, exit = command(t, "", "envoy", "config", "--config", "deploy/graphveil.yaml", "--secrets", folder)
 	for _, secret := range envoySecrets {
 		text, err := os.ReadFile(folder + "/" + secret + ".json")
 		if exit != 0 || err != nil || !strings.Contains(stdout, folder+"/"+secret+".json") || !strings.Contains(string(text), "/etc/") && !strings.Contains(string(text), "/run/") {
