@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,9 @@ import (
 // place yet.
 const nextSocket = ".next"
 
-// listen opens a Unix socket for a path, TCP for host:port. A socket that another
+// listen opens a Unix socket for a path, TCP for an address of loopback. No other
+// address is taken: whoever can connect is told access tokens and what p~ tokens
+// stand for. A socket that another
 // process serves is refused, unless it is to be replaced; one that nobody listens
 // on is always replaced. Its folder must exist. The socket is accessible to owner
 // and group only.
@@ -26,6 +29,9 @@ func listen(address string, replace bool) (net.Listener, error) {
 	}
 	if replace {
 		return nil, errors.New("listening on processor.listen: --replace works with a Unix socket only")
+	}
+	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
+		return nil, fmt.Errorf("listening on processor.listen: %q is neither a path nor an IP address of loopback with a port\nhint: use a socket, /run/graphveil/processor.sock; whoever can connect gets access tokens", address)
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {

@@ -105,3 +105,25 @@ func TestReplaceSocket(t *testing.T) {
 		t.Errorf("left in the folder: %v, %v", left, err)
 	}
 }
+
+// Whoever connects gets tokens, so nobody from another machine may.
+func TestListenTakesLoopbackOnly(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:9000", "localhost:0", "example:80", "nonsense", ""} {
+		l, err := listen(address, false)
+		if err == nil {
+			l.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "use a socket") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := listen(address, false)
+		if err != nil && strings.Contains(err.Error(), "use a socket") {
+			t.Errorf("%q: %v", address, err)
+		}
+		if err == nil {
+			l.Close()
+		}
+	}
+}
