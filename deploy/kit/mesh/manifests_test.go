@@ -41,9 +41,7 @@ func documents(t *testing.T, pattern string) [][]byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, document := range bytes.Split(text, []byte("\n---\n")) {
-			out = append(out, document)
-		}
+		out = append(out, bytes.Split(text, []byte("\n---\n"))...)
 	}
 	return out
 }
