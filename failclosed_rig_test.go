@@ -180,7 +180,7 @@ func (r *rig) midBody(protocol string, do func()) wireResponse {
 func (r *rig) messages() int {
 	r.t.Helper()
 	const name = "http.ingress.ext_proc.stream_msgs_sent"
-	status, text := envoyAdmin(r.t, r.envoy, "/stats?format=json")
+	status, text := envoyAdmin(r.t, r.envoy, "/stats?format=json&type=Counters")
 	var stats struct {
 		Stats []struct {
 			Name  string
