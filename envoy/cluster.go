@@ -12,6 +12,7 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	metadatav3 "github.com/envoyproxy/go-control-plane/envoy/type/metadata/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -151,5 +152,37 @@ func endpoint(cluster string, address *corev3.Address) *endpointv3.ClusterLoadAs
 		Endpoints: []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{
 			HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: address}},
 		}}}},
+	}
+}
+
+// grpcCluster is a service beside the API that is spoken to in gRPC, without TLS, at
+// a validated host:port.
+func (r *renderer) grpcCluster(name, address string) *clusterv3.Cluster {
+	host, port, _ := splitHostPort(address)
+	cluster := &clusterv3.Cluster{
+		Name:                          name,
+		ConnectTimeout:                lasting(time.Second),
+		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferBytes),
+		LoadAssignment:                endpoint(name, socket(host, port)),
+		CircuitBreakers:               r.breakers(),
+		TypedExtensionProtocolOptions: r.protocolOptions(&upstreamhttpv3.HttpProtocolOptions{
+			UpstreamProtocolOptions: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_{
+				ExplicitHttpConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig{
+					ProtocolConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+						Http2ProtocolOptions: http2(),
+					},
+				},
+			},
+		}),
+	}
+	r.discover(cluster, host)
+	return cluster
+}
+
+// metadataKey finds what the processor said under a key of its namespace.
+func metadataKey(key string) *metadatav3.MetadataKey {
+	return &metadatav3.MetadataKey{
+		Key:  MetadataNamespace,
+		Path: []*metadatav3.MetadataKey_PathSegment{{Segment: &metadatav3.MetadataKey_PathSegment_Key{Key: key}}},
 	}
 }

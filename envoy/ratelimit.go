@@ -11,10 +11,7 @@ import (
 	rlsv3 "github.com/envoyproxy/go-control-plane/envoy/config/ratelimit/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
-	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
-	metadatav3 "github.com/envoyproxy/go-control-plane/envoy/type/metadata/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 const quotaCluster = "quota"
@@ -112,34 +109,11 @@ func describe(key string) *routev3.RateLimit_Action {
 	return &routev3.RateLimit_Action{ActionSpecifier: &routev3.RateLimit_Action_Metadata{Metadata: &routev3.RateLimit_Action_MetaData{
 		DescriptorKey: key,
 		Source:        routev3.RateLimit_Action_MetaData_DYNAMIC,
-		MetadataKey: &metadatav3.MetadataKey{
-			Key: MetadataNamespace,
-			Path: []*metadatav3.MetadataKey_PathSegment{{
-				Segment: &metadatav3.MetadataKey_PathSegment_Key{Key: key},
-			}},
-		},
+		MetadataKey:   metadataKey(key),
 	}}}
 }
 
 // quota is the rate limit service.
 func (r *renderer) quota() *clusterv3.Cluster {
-	host, port, _ := splitHostPort(r.config.RateLimit.Service) // validated
-	cluster := &clusterv3.Cluster{
-		Name:                          quotaCluster,
-		ConnectTimeout:                lasting(time.Second),
-		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferBytes),
-		LoadAssignment:                endpoint(quotaCluster, socket(host, port)),
-		CircuitBreakers:               r.breakers(),
-		TypedExtensionProtocolOptions: r.protocolOptions(&upstreamhttpv3.HttpProtocolOptions{
-			UpstreamProtocolOptions: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_{
-				ExplicitHttpConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig{
-					ProtocolConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-						Http2ProtocolOptions: http2(),
-					},
-				},
-			},
-		}),
-	}
-	r.discover(cluster, host)
-	return cluster
+	return r.grpcCluster(quotaCluster, r.config.RateLimit.Service)
 }

@@ -10,7 +10,6 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	samplersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/tracers/opentelemetry/samplers/v3"
-	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	metadatav3 "github.com/envoyproxy/go-control-plane/envoy/type/metadata/v3"
 	tracingv3 "github.com/envoyproxy/go-control-plane/envoy/type/tracing/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -113,34 +112,13 @@ func idTag(key string) *tracingv3.CustomTag {
 	return &tracingv3.CustomTag{
 		Tag: "graphveil." + key,
 		Type: &tracingv3.CustomTag_Metadata_{Metadata: &tracingv3.CustomTag_Metadata{
-			Kind: &metadatav3.MetadataKind{Kind: &metadatav3.MetadataKind_Request_{Request: &metadatav3.MetadataKind_Request{}}},
-			MetadataKey: &metadatav3.MetadataKey{
-				Key:  MetadataNamespace,
-				Path: []*metadatav3.MetadataKey_PathSegment{{Segment: &metadatav3.MetadataKey_PathSegment_Key{Key: key}}},
-			},
+			Kind:        &metadatav3.MetadataKind{Kind: &metadatav3.MetadataKind_Request_{Request: &metadatav3.MetadataKind_Request{}}},
+			MetadataKey: metadataKey(key),
 		}},
 	}
 }
 
 // traces is the collector's cluster.
 func (r *renderer) traces() *clusterv3.Cluster {
-	host, port, _ := splitHostPort(r.config.Tracing.Endpoint) // validated
-	cluster := &clusterv3.Cluster{
-		Name:                          tracesCluster,
-		ConnectTimeout:                lasting(time.Second),
-		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferBytes),
-		LoadAssignment:                endpoint(tracesCluster, socket(host, port)),
-		CircuitBreakers:               r.breakers(),
-		TypedExtensionProtocolOptions: r.protocolOptions(&upstreamhttpv3.HttpProtocolOptions{
-			UpstreamProtocolOptions: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_{
-				ExplicitHttpConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig{
-					ProtocolConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-						Http2ProtocolOptions: http2(),
-					},
-				},
-			},
-		}),
-	}
-	r.discover(cluster, host)
-	return cluster
+	return r.grpcCluster(tracesCluster, r.config.Tracing.Endpoint)
 }
