@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/graphveil/graphveil/extproc/pseudonym"
+	"github.com/graphveil/graphveil/watch"
 )
 
 const (
@@ -60,43 +62,14 @@ func (k *keyReloader) watch(ctx context.Context) error {
 	// What changed between reading and watching made no event.
 	k.reload()
 
-	var quiet, deadline <-chan time.Time
-	touch := func() {
-		quiet = time.After(keysSettle)
-		if deadline == nil {
-			deadline = time.After(keysSettleAtMost)
-		}
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case err, ok := <-watcher.Errors:
-			if !ok {
-				return errKeyWatcherEnded
-			}
-			// An overflow loses events: look at everything.
-			k.log.Warn("watching the keys", "error", err)
-			touch()
-			continue
-		case event, ok := <-watcher.Events:
-			if !ok {
-				return errKeyWatcherEnded
-			}
-			if event.Op != fsnotify.Chmod {
-				touch()
-			}
-			continue
-		case <-quiet:
-		case <-deadline:
-		}
-		quiet, deadline = nil, nil
-		k.watchFolders(watcher)
-		k.reload()
-	}
+	err = watch.Settle{Quiet: keysSettle, AtMost: keysSettleAtMost}.Changes(ctx, watcher,
+		func(err error) { k.log.Warn("watching the keys", "error", err) },
+		func() {
+			k.watchFolders(watcher)
+			k.reload()
+		})
+	return fmt.Errorf("watching the keys: %w", err)
 }
-
-var errKeyWatcherEnded = errors.New("watching the keys: the watcher ended")
 
 // watchFolders watches the folders of the files, and of what they link to.
 func (k *keyReloader) watchFolders(watcher *fsnotify.Watcher) {

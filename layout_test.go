@@ -14,7 +14,8 @@ const module = "github.com/graphveil/graphveil"
 // arrows are the imports between our packages, tests aside: straight lines from
 // main down to plain data. A new arrow is a decision; make it here.
 var arrows = map[string][]string{
-	".":                             {"auth", "bench/load", "bench/report", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "deploy/setup", "deploy/setup/check", "envoy", "envoy/check", "extproc", "extproc/pseudonym", "policy", "policy/opa", "policy/plan", "policy/psoxy"},
+	".":                             {"watch", "auth", "bench/load", "bench/report", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "deploy/setup", "deploy/setup/check", "envoy", "envoy/check", "extproc", "extproc/pseudonym", "policy", "policy/opa", "policy/plan", "policy/psoxy"},
+	"watch":                         nil,
 	"auth":                          nil,
 	"deploy/setup":                  {"policy"},
 	"deploy/setup/check":            {"auth", "deploy/setup", "policy"},
@@ -22,7 +23,7 @@ var arrows = map[string][]string{
 	"envoy/check":                   {"envoy"},
 	"policy/plan":                   nil,
 	"policy/odata":                  nil,
-	"policy":                        {"policy/odata", "policy/plan"},
+	"policy":                        {"watch", "policy/odata", "policy/plan"},
 	"policy/opa":                    {"policy"},
 	"policy/opa/opatest":            nil,
 	"policy/psoxy":                  nil,

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/graphveil/graphveil/watch"
 )
 
 const (
@@ -21,8 +23,8 @@ const (
 	settleAtMost = 400 * time.Millisecond
 )
 
-// Watch reloads the policy when its files change, until ctx ends; it then returns
-// ctx's error. A bad policy is logged and the old one stays in force; every
+// Watch reloads the policy when its files change, until ctx ends; ctx's
+// error is then in the chain. A bad policy is logged and the old one stays in force; every
 // further change is tried again.
 //
 // Folders are watched, not files, with all folders below them: a ConfigMap volume
@@ -39,46 +41,17 @@ func (e *Engine) Watch(ctx context.Context) error {
 	// What changed between loading and watching made no event.
 	e.reload(ctx)
 
-	var quiet, deadline <-chan time.Time
-	touch := func() {
-		quiet = time.After(settle)
-		if deadline == nil {
-			deadline = time.After(settleAtMost)
-		}
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case err, ok := <-watcher.Errors:
-			if !ok {
-				return errWatcherEnded
+	err = watch.Settle{Quiet: settle, AtMost: settleAtMost}.Changes(ctx, watcher,
+		func(err error) { e.log.Warn("watching the policy", "error", err) },
+		func() {
+			// New folders first: their files may come while we load.
+			if err := e.watchFolders(watcher); err != nil {
+				e.log.Warn("watching the policy", "error", err)
 			}
-			// An overflow loses events: look at everything.
-			e.log.Warn("watching the policy", "error", err)
-			touch()
-			continue
-		case event, ok := <-watcher.Events:
-			if !ok {
-				return errWatcherEnded
-			}
-			if event.Op != fsnotify.Chmod {
-				touch()
-			}
-			continue
-		case <-quiet:
-		case <-deadline:
-		}
-		quiet, deadline = nil, nil
-		// New folders first: their files may come while we load.
-		if err := e.watchFolders(watcher); err != nil {
-			e.log.Warn("watching the policy", "error", err)
-		}
-		e.reload(ctx)
-	}
+			e.reload(ctx)
+		})
+	return fmt.Errorf("watching the policy: %w", err)
 }
-
-var errWatcherEnded = errors.New("watching the policy: the watcher ended")
 
 // watchFolders watches every folder of the policy that is not watched yet.
 func (e *Engine) watchFolders(watcher *fsnotify.Watcher) error {
