@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,15 +11,10 @@ import (
 	"github.com/graphveil/graphveil/deploy/setup"
 )
 
-// TestDocumentedCommands parses each command line of ours in the pages about
-// connecting a tenant and running the sidecar, and follows their links.
+// TestDocumentedCommands parses each command line of ours in the pages.
 func TestDocumentedCommands(t *testing.T) {
-	pages := []string{"README.md", "deploy/README.md", "docs/troubleshooting.md"}
-	for page := range guides {
-		pages = append(pages, "docs/connect/"+page)
-	}
-	commands, links := 0, 0
-	for _, page := range pages {
+	commands := 0
+	for _, page := range pages(t) {
 		text := readText(t, page)
 		var lines []string
 		for _, block := range fenced(text) {
@@ -29,7 +22,13 @@ func TestDocumentedCommands(t *testing.T) {
 				lines = append(lines, strings.Split(strings.ReplaceAll(block.text, "\\\n", " "), "\n")...)
 			}
 		}
-		for _, line := range append(lines, codeSpans(unfenced(text))...) {
+		text = unfenced(text)
+		for line := range strings.Lines(text) {
+			if command, indented := strings.CutPrefix(line, "    "); indented {
+				lines = append(lines, strings.TrimRight(command, "\n"))
+			}
+		}
+		for i, line := range append(lines, codeSpans(text)...) {
 			if _, ours, found := strings.Cut(" "+line, " -- graphveil "); found { // kubectl exec
 				line = "graphveil " + ours
 			}
@@ -39,31 +38,15 @@ func TestDocumentedCommands(t *testing.T) {
 			}
 			commands++
 			arguments := shellWords(line)
-			if err := parseCommand(arguments); err != nil {
+			if err := parseCommand(arguments, i < len(lines)); err != nil {
 				t.Errorf("%s: graphveil %s: %v", page, line, err)
-			} else if arguments[0] == "setup" && slices.Contains(arguments, "--platform") && slices.Contains(arguments, "--format") {
+			} else if arguments[0] == "setup" && slices.Contains(arguments, "--platform") && slices.Contains(arguments, "--format") && !strings.Contains(line, "…") {
 				checkSetup(t, page, arguments)
 			}
 		}
-		for _, match := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(unfenced(text), -1) {
-			if strings.Contains(match[1], "://") {
-				continue
-			}
-			links++
-			target, anchor, _ := strings.Cut(match[1], "#")
-			file := page
-			if target != "" {
-				file = filepath.Join(filepath.Dir(page), target)
-			}
-			if _, err := os.Stat(file); err != nil {
-				t.Errorf("%s: link to %s: %v", page, match[1], err)
-			} else if anchor != "" && !slices.Contains(anchors(readText(t, file)), anchor) {
-				t.Errorf("%s: %s has no heading for the link %s", page, file, match[1])
-			}
-		}
 	}
-	if commands < 20 || links < 40 {
-		t.Errorf("only %d commands and %d links", commands, links)
+	if commands < 100 {
+		t.Errorf("only %d commands", commands)
 	}
 }
 
@@ -94,8 +77,13 @@ func checkSetup(t *testing.T, page string, arguments []string) {
 	}
 }
 
-// parseCommand does what cobra does before it runs a command.
-func parseCommand(arguments []string) error {
+// parseCommand does what cobra does before it runs a command. Within a sentence a
+// command may be named without its arguments.
+func parseCommand(arguments []string, whole bool) error {
+	arguments = slices.DeleteFunc(arguments, func(a string) bool { return a == "--help" || a == "--version" })
+	if len(arguments) == 0 {
+		return nil
+	}
 	command, rest, err := newRoot().Find(arguments)
 	if err != nil {
 		return err
@@ -106,7 +94,10 @@ func parseCommand(arguments []string) error {
 	if err := command.ParseFlags(rest); err != nil {
 		return err
 	}
-	return command.ValidateArgs(command.Flags().Args())
+	if left := command.Flags().Args(); whole || len(left) > 0 {
+		return command.ValidateArgs(left)
+	}
+	return nil
 }
 
 // shellWords splits a simple command line: quotes, and nothing behind a
@@ -120,14 +111,4 @@ func shellWords(line string) []string {
 		words = append(words, strings.Trim(match, `'"`))
 	}
 	return words
-}
-
-// anchors are the headings as links name them.
-func anchors(text string) []string {
-	var found []string
-	for _, match := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(unfenced(text), -1) {
-		kept := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
-		found = append(found, strings.ReplaceAll(kept, " ", "-"))
-	}
-	return found
 }

@@ -90,7 +90,7 @@ func checkManifests(t *testing.T, page, text string, config *Config) {
 		for _, argument := range container.list("args") {
 			arguments = append(arguments, argument.value.(string))
 		}
-		if err := parseCommand(arguments); err != nil || !slices.Contains(mounted, filepath.Dir(arguments[len(arguments)-1])) {
+		if err := parseCommand(arguments, true); err != nil || !slices.Contains(mounted, filepath.Dir(arguments[len(arguments)-1])) {
 			t.Errorf("%s: args %v: %v", page, arguments, err)
 		}
 		host, port, err := net.SplitHostPort(config.Processor.Admin)
