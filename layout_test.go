@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"policy/plan":                   nil,
 	"policy/odata":                  nil,
 	"policy":                        {"watch", "policy/odata", "policy/plan"},
-	"policy/opa":                    {"policy"},
+	"policy/opa":                    {"policy", "watch"},
 	"policy/opa/opatest":            nil,
 	"policy/psoxy":                  nil,
 	"extproc/pseudonym":             nil,

@@ -294,10 +294,10 @@ func TestDeliveredPolicyOffline(t *testing.T) {
 		t.Errorf("exit %d: %s", exit, stderr)
 	}
 	for text, says := range map[string]string{
-		"services: {control: {url: 'http://127.0.0.1:1'}}\ndecision_logs: {service: control}\n":                                                                                               "neither bundles nor discovery",
-		"services: {control: {url: 'http://127.0.0.1:1'}}\nkeys: {release: {key: x, algorithm: HS256}}\ndiscovery: {service: control, resource: config, signing: {keyid: release}}\n":         "use pseudonyms.salt_file", // the command has GRAPHVEIL_SALT
-		"services: {control: {url: 'http://127.0.0.1:1'}}\nbundles: {main: {service: control}}\n":                                                                                             "bundles.main: the bundle need not be signed",
-		"services: {control: {url: 'http://127.0.0.1:1'}}\nkeys: {release: {key: x, algorithm: HS256}}\nplugins: {other: {}}\nbundles: {main: {service: control, signing: {keyid: release}}}": `plugin "other" not registered`,
+		"services: {control: {url: 'http://127.0.0.1:1'}}\ndecision_logs: {service: control}\n":                                                                                                                              "neither bundles nor discovery",
+		"services: {control: {url: 'http://127.0.0.1:1'}}\nkeys: {release: {key: 0123456789abcdef0123456789abcdef, algorithm: HS256}}\ndiscovery: {service: control, resource: config, signing: {keyid: release}}\n":         "use pseudonyms.salt_file", // the command has GRAPHVEIL_SALT
+		"services: {control: {url: 'http://127.0.0.1:1'}}\nbundles: {main: {service: control}}\n":                                                                                                                            "bundles.main: the bundle need not be signed",
+		"services: {control: {url: 'http://127.0.0.1:1'}}\nkeys: {release: {key: 0123456789abcdef0123456789abcdef, algorithm: HS256}}\nplugins: {other: {}}\nbundles: {main: {service: control, signing: {keyid: release}}}": `plugin "other" not registered`,
 	} {
 		folder := t.TempDir()
 		for name, content := range map[string]string{

@@ -61,6 +61,9 @@ func (s *sources) parse(p *problems, withTests bool) map[string]*ast.Module {
 			continue
 		}
 		modules[f.name] = r.module
+		if !f.library {
+			p.checkSchemas(r.module)
+		}
 		if !f.library && !f.test() {
 			p.checkPackage(r.module)
 		}
@@ -86,6 +89,16 @@ func (p *problems) checkPackage(m *ast.Module) {
 		at.Hint = "use graphveil.connectors.<name> for a connector, graphveil.custom for your own denials and what they need"
 	}
 	p.add(at)
+}
+
+// checkSchemas refuses schemas in METADATA: compiling one opens the files that it
+// refers to. That of the input is there without.
+func (p *problems) checkSchemas(m *ast.Module) {
+	for _, a := range m.Annotations {
+		if len(a.Schemas) > 0 {
+			p.add(&Error{Code: "schema_not_allowed", File: a.Location.File, Line: a.Location.Row, Message: "METADATA has schemas, which could read files", Hint: "leave schemas out; the input has its schema already"})
+		}
+	}
 }
 
 // compile compiles modules in OPA's strict mode, with the schema of the input,
@@ -154,13 +167,17 @@ func (p *problems) addOPA(file string, err error) {
 	}
 }
 
-// Capabilities are OPA's, without builtins that read the process or the network,
-// or whose result nobody can repeat.
+// repeatable are the builtins that OPA calls nondeterministic and a policy may use:
+// they read the clock, or sign with randomness.
+var repeatable = []string{"time.now_ns", "io.jwt.decode_verify", "io.jwt.encode_sign", "io.jwt.encode_sign_raw"}
+
+// Capabilities are OPA's, without builtins that read the process, its files or the
+// network, or whose result nobody can repeat. OPA calls them all nondeterministic; of
+// the two for JSON schemas, the $ref of a schema opens files and asks servers.
 func Capabilities() *ast.Capabilities {
 	c := ast.CapabilitiesForThisVersion()
 	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool {
-		return b.Name == "http.send" || b.Name == "opa.runtime" || b.Name == "uuid.rfc4122" ||
-			strings.HasPrefix(b.Name, "net.lookup") || strings.HasPrefix(b.Name, "rand.")
+		return b.Nondeterministic && !slices.Contains(repeatable, b.Name)
 	})
 	c.AllowNet = []string{}
 	return c

@@ -56,6 +56,8 @@ type sources struct {
 	settings map[string]string
 	// serve are the connectors to serve, nil for all.
 	serve []string
+	// links are where symbolic links led whose swap replaces many files at once.
+	links map[string]string
 }
 
 // readSources reads every file of the policy, test files included.
@@ -66,9 +68,22 @@ func readSources(c Config) (*sources, error) {
 	return readDelivered(c, nil)
 }
 
-// readDelivered reads every file of the policy, those of a delivery included.
+// readDelivered reads every file of the policy, those of a delivery included. Files
+// that were replaced meanwhile are read again: half of one version and half of
+// another are no policy.
 func readDelivered(c Config, d *Delivery) (*sources, error) {
-	s := &sources{data: map[string]any{}, settings: c.Settings, serve: c.Connectors}
+	const attempts = 5
+	for range attempts {
+		if s, err := readOnce(c, d); !s.swapped() {
+			return s, err
+		}
+	}
+	return nil, Errors{{Code: "read_error", Message: "the files of the policy were replaced each time that they were read", Hint: "a folder should change once, by the swap of a link"}}
+}
+
+// readOnce returns the sources with an error too: they know whether to try again.
+func readOnce(c Config, d *Delivery) (*sources, error) {
+	s := &sources{data: map[string]any{}, settings: c.Settings, serve: c.Connectors, links: map[string]string{}}
 	var p problems
 	s.readTree(&p, shipped, "lib", "")
 	for i := range s.files {
@@ -90,6 +105,7 @@ func readDelivered(c Config, d *Delivery) (*sources, error) {
 		case name == Builtin:
 			s.readTree(&p, shipped, "connectors", "")
 		default:
+			s.noteLink(name) // as git-sync publishes a version
 			s.readTree(&p, os.DirFS(name), ".", name)
 		}
 		if len(s.files) == before && len(p.list) == 0 {
@@ -131,6 +147,9 @@ func (s *sources) readTree(p *problems, fsys fs.FS, root, prefix string) {
 				return nil
 			}
 		}
+		if entry.IsDir() && prefix != "" {
+			s.noteLink(filepath.Join(prefix, name, "..data")) // before the files below
+		}
 		if entry.IsDir() || !isPolicyFile(name) {
 			return nil
 		}
@@ -149,6 +168,23 @@ func (s *sources) readTree(p *problems, fsys fs.FS, root, prefix string) {
 	if err != nil {
 		p.add(&Error{Code: "read_error", File: prefix, Message: "reading the policy: " + causeOf(err)})
 	}
+}
+
+// noteLink keeps where a link leads, if there is one.
+func (s *sources) noteLink(name string) {
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		s.links[name] = target
+	}
+}
+
+// swapped tells whether one of the links leads somewhere else than when it was read.
+func (s *sources) swapped() bool {
+	for name, before := range s.links {
+		if now, err := filepath.EvalSymlinks(name); err != nil || now != before {
+			return true
+		}
+	}
+	return false
 }
 
 // isPolicyFile tells Rego and data files, as `opa build` names them.

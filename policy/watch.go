@@ -30,6 +30,10 @@ const (
 // Folders are watched, not files, with all folders below them: a ConfigMap volume
 // changes by the swap of its symbolic link "..data", an editor renames.
 func (e *Engine) Watch(ctx context.Context) error {
+	if !slices.ContainsFunc(e.config.Paths, func(path string) bool { return path != Builtin }) {
+		<-ctx.Done() // no file, so none of the node's few watchers is taken
+		return fmt.Errorf("watching the policy: %w", ctx.Err())
+	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watching the policy: %w", err)

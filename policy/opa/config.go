@@ -3,12 +3,14 @@ package opa
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/open-policy-agent/opa/v1/config"
@@ -26,6 +28,8 @@ type Config struct {
 	discovers bool
 	// records: there are decision logs, or discovery may bring them.
 	records bool
+	// unknown are complaints about options that OPA does not know.
+	unknown []string
 }
 
 // environment finds what OPA replaces by environment variables.
@@ -46,15 +50,16 @@ func Read(file string) (*Config, error) {
 	})
 	c := &Config{file: file, raw: text}
 	if err := util.Unmarshal(text, &c.boot); err != nil {
-		return nil, fmt.Errorf("reading policy.opa_config %s: it is neither YAML nor JSON", file)
+		return nil, c.wrong(errors.New("it is neither YAML nor JSON"))
 	}
 	parsed, err := config.ParseConfig(text, "")
 	if err != nil {
-		return nil, fmt.Errorf("reading policy.opa_config %s: %w", file, err)
+		return nil, c.wrong(err)
 	}
 	if err := check(parsed); err != nil {
-		return nil, fmt.Errorf("reading policy.opa_config %s: %w", file, err)
+		return nil, c.wrong(err)
 	}
+	c.unknown = parsed.Warnings
 	c.discovers = given(parsed.Discovery)
 	c.delivers = given(parsed.Bundles) || c.discovers
 	c.records = given(parsed.DecisionLogs) || c.discovers
@@ -76,8 +81,11 @@ func check(c *config.Config) error {
 	if given(c.Bundle) { //nolint:staticcheck // refused because it is deprecated
 		return errors.New("the key bundle is OPA's old form, which cannot ask for signatures\nhint: use bundles")
 	}
+	if err := checkKeys(c.Keys); err != nil {
+		return err
+	}
 	type source struct {
-		Signing *bundle.VerificationConfig `json:"signing"`
+		Signing json.RawMessage `json:"signing"`
 	}
 	sources := map[string]*source{}
 	if given(c.Bundles) {
@@ -105,10 +113,22 @@ func check(c *config.Config) error {
 	return nil
 }
 
-func checkSigning(s *bundle.VerificationConfig) error {
-	switch {
-	case s == nil:
+func checkSigning(raw json.RawMessage) error {
+	if !given(raw) {
 		return errors.New("the bundle need not be signed: whoever can write to the server could allow anything\nhint: add keys, and to each bundle signing: {keyid: NAME}; sign with opa sign, as policy/README.md shows")
+	}
+	// OPA passes over what it does not know here, and a scope with a typo is none.
+	var s bundle.VerificationConfig
+	var options map[string]any
+	if util.Unmarshal(raw, &s) != nil || util.Unmarshal(raw, &options) != nil {
+		return errors.New("signing is no object of keyid and scope")
+	}
+	for name := range options {
+		if !slices.Contains([]string{"keyid", "scope", "exclude_files", "allow_unsigned_delta_bundles"}, name) {
+			return fmt.Errorf("signing has no option %q\nhint: they are keyid and scope", name)
+		}
+	}
+	switch {
 	case s.AllowUnsignedDeltaBundles:
 		return errors.New("signing.allow_unsigned_delta_bundles lets changes in that nobody has signed\nhint: leave it out; serve whole bundles")
 	case len(s.Exclude) > 0:
@@ -117,45 +137,132 @@ func checkSigning(s *bundle.VerificationConfig) error {
 	return nil
 }
 
+// checkKeys refuses keys that prove nothing: a secret that others know or can guess,
+// as the name of a variable or of a file, and what is no key.
+func checkKeys(raw json.RawMessage) error {
+	var keys map[string]struct{ Key, Algorithm string }
+	if given(raw) && util.Unmarshal(raw, &keys) != nil {
+		return errors.New("keys is no object of keys")
+	}
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		if err := checkKey(keys[name].Key, keys[name].Algorithm); err != nil {
+			return fmt.Errorf("keys.%s.key: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// minSecret is how long a shared secret is at least, in bytes.
+const minSecret = 32
+
+func checkKey(key, algorithm string) error {
+	if key == "" {
+		return nil // one to sign with, or OPA refuses it
+	}
+	if name := environment.FindString(key); name != "" {
+		return fmt.Errorf("there is no environment variable for %s", name)
+	}
+	block, _ := pem.Decode([]byte(key))
+	_, isFile := os.Stat(key)
+	switch {
+	case isFile == nil:
+		return errors.New("it is the name of a file, and OPA takes the text of the key\nhint: put the public key here, or into an environment variable and ${NAME} here")
+	case strings.HasPrefix(algorithm, "HS") && len(key) < minSecret:
+		return fmt.Errorf("a shared secret of less than %d bytes can be guessed\nhint: sign with RS256 or ES256 and give the public key", minSecret)
+	case strings.HasPrefix(algorithm, "HS"):
+		return nil
+	case block == nil:
+		return errors.New("it is no key in PEM form\nhint: give the text of the public key, -----BEGIN PUBLIC KEY-----")
+	case strings.Contains(block.Type, "PRIVATE"):
+		return errors.New("it is the private key, which signs and belongs where bundles are made\nhint: give the public key")
+	}
+	return nil
+}
+
+// checkDiscovered refuses what would let whoever signs the discovery bundle read the
+// files of the process, or use its identity: credentials are sent to where a service
+// says, and name files of tokens and keys.
+func checkDiscovered(c *config.Config) error {
+	var services any
+	if !given(c.Services) {
+		return nil
+	}
+	if err := util.Unmarshal(c.Services, &services); err != nil {
+		return errors.New("services is no object of services")
+	}
+	var all []any
+	switch s := services.(type) {
+	case []any:
+		all = s
+	case map[string]any:
+		all = slices.Collect(maps.Values(s))
+	}
+	for _, one := range all {
+		service, _ := one.(map[string]any)
+		for option := range service {
+			if strings.EqualFold(option, "credentials") || strings.EqualFold(option, "tls") {
+				return fmt.Errorf("services: discovery may not bring %s, which can name any file of the process\nhint: give the service in policy.opa_config, and only refer to it", strings.ToLower(option))
+			}
+		}
+	}
+	return nil
+}
+
 // guard adapts what OPA parsed, at the start and when discovery brings another
 // configuration. It is a hook of OPA.
-type guard struct{}
+type guard struct {
+	// boot is the configuration of the start, which OPA puts over a discovered one.
+	boot map[string]any
+}
 
 // OnConfig implements hooks.ConfigHook.
-func (guard) OnConfig(_ context.Context, c *config.Config) (*config.Config, error) {
-	return adapt(c)
-}
-
-// OnConfigDiscovery implements hooks.ConfigDiscoveryHook.
-func (guard) OnConfigDiscovery(_ context.Context, c *config.Config) (*config.Config, error) {
-	return adapt(c)
-}
-
-// adapt checks, and bounds the memory of decision logs: by default OPA keeps any
-// number of bytes until they can be uploaded.
-func adapt(c *config.Config) (*config.Config, error) {
+func (*guard) OnConfig(_ context.Context, c *config.Config) (*config.Config, error) {
 	if err := check(c); err != nil {
 		return nil, err
 	}
-	if !given(c.DecisionLogs) {
-		return c, nil
+	return c, bound(c, nil)
+}
+
+// OnConfigDiscovery implements hooks.ConfigDiscoveryHook.
+func (g *guard) OnConfigDiscovery(_ context.Context, c *config.Config) (*config.Config, error) {
+	if err := check(c); err != nil {
+		return nil, err
 	}
-	var logs map[string]any
-	if err := util.Unmarshal(c.DecisionLogs, &logs); err != nil {
-		return nil, errors.New("decision_logs is no object")
+	if err := checkDiscovered(c); err != nil {
+		return nil, err
+	}
+	return c, bound(c, g.boot)
+}
+
+// bound bounds the memory of decision logs, if nothing else does: by default OPA keeps
+// any number of bytes until they can be uploaded. What is in over will be put over it.
+func bound(c *config.Config, over map[string]any) error {
+	later, _ := over["decision_logs"].(map[string]any)
+	if !given(c.DecisionLogs) && later == nil {
+		return nil
+	}
+	logs := map[string]any{}
+	if given(c.DecisionLogs) {
+		if err := util.Unmarshal(c.DecisionLogs, &logs); err != nil {
+			return errors.New("decision_logs is no object")
+		}
 	}
 	reporting, _ := logs["reporting"].(map[string]any)
+	laterReporting, _ := later["reporting"].(map[string]any)
+	for _, r := range []map[string]any{reporting, laterReporting} {
+		if r["buffer_type"] != nil || r["buffer_size_limit_bytes"] != nil {
+			return nil
+		}
+	}
 	if reporting == nil {
 		reporting = map[string]any{}
 	}
-	if reporting["buffer_type"] == nil && reporting["buffer_size_limit_bytes"] == nil {
-		reporting["buffer_type"] = "event"
-		logs["reporting"] = reporting
-	}
+	reporting["buffer_type"] = "event"
+	logs["reporting"] = reporting
 	text, err := json.Marshal(logs)
 	if err != nil {
-		return nil, fmt.Errorf("encoding decision_logs: %w", err)
+		return fmt.Errorf("encoding decision_logs: %w", err)
 	}
 	c.DecisionLogs = text
-	return c, nil
+	return nil
 }

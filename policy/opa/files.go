@@ -10,11 +10,14 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/open-policy-agent/opa/v1/plugins/bundle"
+
+	"github.com/graphveil/graphveil/watch"
 )
 
 // settle is how long a folder must be quiet before its bundles are read: they are
-// written, or swapped by a kubelet, in several steps.
-const settle = 100 * time.Millisecond
+// written, or swapped by a kubelet, in several steps. Others may write beside them
+// without end, so the wait is bounded.
+var settle = watch.Settle{Quiet: 100 * time.Millisecond, AtMost: 400 * time.Millisecond}
 
 // watchFiles has OPA read bundles of file:// again when they change, which by itself
 // it does at the start only. Their folders are watched, for a ConfigMap volume changes
@@ -53,25 +56,13 @@ func (p *Plugins) watchFiles(ctx context.Context) error {
 	}
 	go func() {
 		defer watcher.Close()
-		// What changed between loading and watching made no event.
-		quiet := time.After(settle)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case event := <-watcher.Events:
-				if event.Op != fsnotify.Chmod {
-					quiet = time.After(settle)
-				}
-			case err := <-watcher.Errors: // an overflow loses events: look at everything
-				p.log.Warn("watching bundle files", "error", err)
-				quiet = time.After(settle)
-			case <-quiet:
-				for _, l := range loaders {
-					_ = l.Trigger(ctx) // the plugin logs and reports what is wrong
-				}
+		read := func() {
+			for _, l := range loaders {
+				_ = l.Trigger(ctx) // the plugin logs and reports what is wrong
 			}
 		}
+		read() // what changed between loading and watching made no event
+		_ = settle.Changes(ctx, watcher, func(err error) { p.log.Warn("watching bundle files", "error", err) }, read)
 	}()
 	return nil
 }

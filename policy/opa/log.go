@@ -26,6 +26,29 @@ var queries = regexp.MustCompile(`(https?://[^\s"?]*)\?[^\s"]*`)
 // plain leaves the queries of URLs out of a text.
 func plain(text string) string { return queries.ReplaceAllString(text, "$1?…") }
 
+// plainly is plain for every text in a value. Reports for the console are objects.
+func plainly(value any) any {
+	switch v := value.(type) {
+	case string:
+		return plain(v)
+	case error:
+		return plain(v.Error())
+	case []any:
+		all := make([]any, len(v))
+		for i := range v {
+			all[i] = plainly(v[i])
+		}
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(v))
+		for name := range v {
+			all[name] = plainly(v[name])
+		}
+		return all
+	}
+	return value
+}
+
 func (l logger) at(level slog.Level, format string, args []any) {
 	if l.log.Enabled(context.Background(), level) {
 		l.log.Log(context.Background(), level, plain(fmt.Sprintf(format, args...)))
@@ -53,7 +76,7 @@ func (l logger) Error(format string, args ...any) {
 func (l logger) WithFields(fields map[string]any) logging.Logger {
 	attrs := make([]any, 0, 2*len(fields))
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		attrs = append(attrs, name, fields[name])
+		attrs = append(attrs, name, plainly(fields[name]))
 	}
 	return logger{l.log.With(attrs...), l.info, l.failed}
 }

@@ -48,17 +48,21 @@ type Plugins struct {
 // configuration has any.
 func New(ctx context.Context, c *Config, engine *policy.Engine, log *slog.Logger, r prometheus.Registerer) (*Plugins, error) {
 	p := &Plugins{config: c, engine: engine, log: log, metrics: metrics.New(), errors: map[string]string{}}
+	for _, complaint := range c.unknown {
+		log.Warn("policy.opa_config: " + complaint)
+	}
 	s, err := newStore(ctx, engine, p.wanted)
 	if err != nil {
 		return nil, fmt.Errorf("making the store of bundles: %w", err)
 	}
+	own := &guard{c.boot}
 	p.manager, err = plugins.New(c.raw, uuid.NewString(), s,
 		plugins.Logger(logger{log, slog.LevelDebug, p.decisions.failed}), plugins.ConsoleLogger(logger{log, slog.LevelInfo, nil}),
-		plugins.WithHooks(hooks.New(guard{})), plugins.WithPrometheusRegister(r))
+		plugins.WithHooks(hooks.New(own)), plugins.WithPrometheusRegister(measured{r}))
 	if err != nil {
 		return nil, c.wrong(err)
 	}
-	p.discovery, err = discovery.New(p.manager, discovery.Hooks(hooks.New(guard{})), discovery.Metrics(p.metrics), discovery.BootConfig(c.boot))
+	p.discovery, err = discovery.New(p.manager, discovery.Hooks(hooks.New(own)), discovery.Metrics(p.metrics), discovery.BootConfig(c.boot))
 	if err != nil {
 		return nil, c.wrong(err)
 	}
@@ -71,7 +75,7 @@ func New(ctx context.Context, c *Config, engine *policy.Engine, log *slog.Logger
 		p.listen()
 	})
 	p.decisions.init()
-	r.MustRegister(&dropCollector{p})
+	r.MustRegister(&dropCollector{p}, bundleCollector{engine})
 	return p, nil
 }
 

@@ -3,6 +3,7 @@ package opa_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -96,8 +97,14 @@ func (r *rig) set(name, revision, archive string, roots ...string) {
 // start starts the plugins with a configuration after the services and keys.
 func (r *rig) start(rest string, paths ...string) {
 	r.t.Helper()
+	r.startWith(r.Config(r.key, rest), paths...)
+}
+
+// startWith starts the plugins with a whole configuration.
+func (r *rig) startWith(text string, paths ...string) {
+	r.t.Helper()
 	file := filepath.Join(r.t.TempDir(), "opa.yaml")
-	if err := os.WriteFile(file, []byte(r.Config(r.key, rest)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
 	config, err := opa.Read(file)
@@ -166,6 +173,28 @@ func (r *rig) serves(path string) bool {
 		return false
 	}
 	return s.Decide(context.Background(), route, policy.Input{Method: "GET", Target: target}).Allow
+}
+
+// gathered are the values of a metric, each after those of its labels.
+func (r *rig) gathered(name string) (lines []string) {
+	r.t.Helper()
+	families, err := r.registry.(prometheus.Gatherer).Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() != name {
+				continue
+			}
+			var words []string
+			for _, label := range m.GetLabel() {
+				words = append(words, label.GetValue())
+			}
+			lines = append(lines, fmt.Sprint(strings.Join(words, " "), " ", m.GetCounter().GetValue()+m.GetGauge().GetValue()))
+		}
+	}
+	return lines
 }
 
 func (r *rig) wait(what string, so func() bool) {

@@ -25,6 +25,9 @@ const KeyID = "release"
 // Key signs bundles, by ES256.
 type Key struct{ private, Public string }
 
+// Private is the key that signs, which has no place in a configuration.
+func (k *Key) Private() string { return k.private }
+
 // NewKey makes a key.
 func NewKey(t testing.TB) *Key {
 	t.Helper()

@@ -24,9 +24,13 @@ type Server struct {
 	t  testing.TB
 	mu sync.Mutex
 	// bundles are files by name.
-	bundles   map[string][]byte
-	served    map[string]int // those that were sent, 304 aside
-	down      bool
+	bundles map[string][]byte
+	served  map[string]int // those that were sent, 304 aside
+	down    bool
+	// changed is closed when a bundle is set, waiting are the requests that long polling
+	// holds until then.
+	changed   chan struct{}
+	waiting   int
 	statuses  []string
 	decisions []Event
 	raw       strings.Builder
@@ -46,7 +50,7 @@ type Event struct {
 
 // Start starts a server that ends with the test.
 func Start(t testing.TB) *Server {
-	s := &Server{t: t, bundles: map[string][]byte{}, served: map[string]int{}}
+	s := &Server{t: t, bundles: map[string][]byte{}, served: map[string]int{}, changed: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /bundles/{name}", s.bundle)
 	mux.HandleFunc("POST /status", s.status)
@@ -89,6 +93,15 @@ func (s *Server) Set(name string, file []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bundles[name] = file
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Waiting is how many requests wait for a bundle to change.
+func (s *Server) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting
 }
 
 // SetDown makes the server answer 503 when it is asked for bundles, or serve again.
@@ -130,23 +143,51 @@ func (s *Server) Received() string {
 }
 
 func (s *Server) bundle(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	file, ok := s.bundles[r.PathValue("name")]
-	if !ok {
-		http.NotFound(w, r)
+	name := r.PathValue("name")
+	polled := strings.Contains(r.Header.Get("Prefer"), "wait=")
+	for {
+		s.mu.Lock()
+		file, ok := s.bundles[name]
+		changed := s.changed
+		if !ok {
+			s.mu.Unlock()
+			http.NotFound(w, r)
+			return
+		}
+		sum := sha256.Sum256(file)
+		etag := `"` + hex.EncodeToString(sum[:8]) + `"`
+		same := r.Header.Get("If-None-Match") == etag
+		if polled && same { // long polling: there is an answer when there is something new
+			s.waiting++
+			s.mu.Unlock()
+			select {
+			case <-changed:
+			case <-r.Context().Done():
+			}
+			s.mu.Lock()
+			s.waiting--
+			s.mu.Unlock()
+			if r.Context().Err() != nil {
+				return
+			}
+			continue
+		}
+		if !same {
+			s.served[name]++
+		}
+		s.mu.Unlock()
+		w.Header().Set("ETag", etag)
+		w.Header().Set("Content-Type", "application/gzip")
+		if polled {
+			w.Header().Set("Content-Type", "application/vnd.openpolicyagent.bundles")
+		}
+		if same {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		_, _ = w.Write(file)
 		return
 	}
-	sum := sha256.Sum256(file)
-	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
-	w.Header().Set("ETag", etag)
-	if r.Header.Get("If-None-Match") == etag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	s.served[r.PathValue("name")]++
-	w.Header().Set("Content-Type", "application/gzip")
-	_, _ = w.Write(file)
 }
 
 func (s *Server) body(r *http.Request) []byte {
