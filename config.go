@@ -239,15 +239,49 @@ func secret(env, file, key string) (string, error) {
 	if file == "" {
 		return "", fmt.Errorf("reading the configuration: no secret in %s\nhint: set %s to a file, or the environment variable %s", key, key, env)
 	}
-	text, err := os.ReadFile(file)
+	text, err := readSecret(file)
 	if err != nil {
 		return "", fmt.Errorf("reading %s: %w", key, err)
 	}
-	value := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	value := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	if value == "" {
-		return "", fmt.Errorf("reading %s: the file is empty", key)
+		return "", fmt.Errorf("reading %s: the file %s is empty", key, file)
 	}
 	return value, nil
+}
+
+// maxSecret is more than any secret store gives out as one.
+const maxSecret = 64 << 10
+
+// readSecret reads a file, and refuses what nobody means: what has no end or makes who
+// opens it wait, and a byte order mark, which would make other pseudonyms than the same
+// text in the environment.
+func readSecret(file string) (string, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is not a regular file", file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(text) > maxSecret:
+		return "", fmt.Errorf("%s has more than %d bytes", file, maxSecret)
+	}
+	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(text, []byte(mark)) {
+			return "", fmt.Errorf("%s begins with a byte order mark\nhint: save it as plain text, in UTF-8 without one", file)
+		}
+	}
+	return string(text), nil
 }
 
 // logger writes JSON lines to w.

@@ -50,6 +50,7 @@ run' do so by themselves; docs/rotation.md).`,
 					return err
 				}
 			}
+			printWarnings(os.Stderr, c.envoyWarnings())
 			text, err := write(bootstrap)
 			if err != nil {
 				return err

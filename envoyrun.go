@@ -71,6 +71,7 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
+	warn(log, config.envoyWarnings())
 	binary, err := envoy.Find(ctx)
 	if err != nil {
 		return err

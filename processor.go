@@ -76,6 +76,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	if err != nil {
 		return nil, err
 	}
+	warn(log, config.processorWarnings(keys.secrets))
 	registry := prometheus.NewRegistry()
 	reloader := newKeyReloader(config.Pseudonyms, keys.secrets, gateway.UseKeys, log, registry)
 	reloads := newReloadMetrics(registry)

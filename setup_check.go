@@ -90,6 +90,10 @@ func (o *checkFlags) run(ctx context.Context) (*check.Report, error) {
 	if len(config.Tokens.Connectors) == 0 {
 		return nil, errors.New("no connector is configured, so there is nothing to sign in as\nhint: --config names a file with tokens.connectors; graphveil setup says what belongs there")
 	}
+	if s, err := config.Pseudonyms.read(); err == nil { // they need not be where somebody checks permissions
+		printWarnings(os.Stderr, config.processorWarnings(s))
+	}
+	printWarnings(os.Stderr, config.envoyWarnings())
 	snapshot, err := policy.Load(ctx, config.servedPolicy())
 	if err != nil {
 		return nil, err

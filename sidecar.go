@@ -30,6 +30,7 @@ func startSidecar(ctx context.Context, config *Config, log *slog.Logger, access,
 	if err != nil {
 		return nil, err
 	}
+	warn(log, config.envoyWarnings())
 	p, err := startProcessor(ctx, config, false, log)
 	if err != nil {
 		return nil, err

@@ -100,6 +100,28 @@ func (a *adminClient) listener(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("asking %s: no listener %q", adminListeners, listenerName)
 }
 
+// discovered says which of some secrets Envoy has not taken. It starts all the same, and
+// says that it is ready: with keys of a kind that it does not support, for one. Then it
+// closes every connection.
+func (a *adminClient) discovered(ctx context.Context, secrets []string) error {
+	body, err := a.ask(ctx, http.MethodGet, "/stats?filter="+url.QueryEscape(`^sds\..*\.update_success$`))
+	if err != nil {
+		return err
+	}
+	taken := map[string]string{}
+	for line := range strings.Lines(string(body)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
+			taken[name] = value
+		}
+	}
+	for _, secret := range secrets {
+		if n := taken["sds."+secret+".update_success"]; n == "" || n == "0" {
+			return fmt.Errorf("it does not take the files of %s", secret)
+		}
+	}
+	return nil
+}
+
 // drained says whether the listener is closed and no request is in progress.
 func (a *adminClient) drained(ctx context.Context) (bool, error) {
 	const stopped, active = "listener_manager.listener_stopped", "http." + listenerName + ".downstream_rq_active"

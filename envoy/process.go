@@ -107,7 +107,11 @@ func Start(ctx context.Context, binary string, b *bootstrapv3.Bootstrap, o Optio
 	if err := p.run(dir, o, last); err != nil {
 		return nil, fmt.Errorf("starting envoy: %w", err)
 	}
-	if err := p.untilReady(ctx, b.GetAdmin(), adminPath); err != nil {
+	err = p.untilReady(ctx, b.GetAdmin(), adminPath)
+	if err == nil {
+		err = p.admin.discovered(ctx, watched.names)
+	}
+	if err != nil {
 		p.kill()
 		if line := last.String(); line != "" {
 			return nil, fmt.Errorf("starting envoy: %w: %s", err, line)

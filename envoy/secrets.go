@@ -36,6 +36,8 @@ type watcher struct {
 	// check refuses PEM files that cannot be used: an Envoy that discovers them would
 	// start without, and close all connections.
 	check bool
+	// names are those of the secrets that were written.
+	names []string
 }
 
 func (w *watcher) bootstrap(b *bootstrapv3.Bootstrap) (*bootstrapv3.Bootstrap, error) {
@@ -133,6 +135,7 @@ func (w *watcher) write(secret *tlsv3.Secret) (*tlsv3.SdsSecretConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the secret %s: %w", secret.Name, err)
 	}
+	w.names = append(w.names, secret.Name)
 	file := filepath.Join(w.folder, secret.Name+".json")
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return nil, fmt.Errorf("writing the secret %s: %w", secret.Name, err)

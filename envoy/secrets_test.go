@@ -46,17 +46,26 @@ func (f *files) check(err error) {
 	}
 }
 
-// publish changes files to the contents of others, all at once.
+// publish changes files to the contents of others, all at once. The other file ""
+// deletes one, and "." makes it a folder.
 func (f *files) publish(from map[string]string) {
 	f.t.Helper()
-	for name, file := range from {
-		text, err := os.ReadFile(file)
-		f.check(err)
-		f.content[name] = text
-	}
 	f.number++
 	folder := fmt.Sprintf("..%d", f.number)
 	f.check(os.Mkdir(f.path(folder), 0o700))
+	for name, file := range from {
+		switch file {
+		case "":
+			delete(f.content, name)
+		case ".":
+			delete(f.content, name)
+			f.check(os.Mkdir(f.path(folder)+"/"+name, 0o700))
+		default:
+			text, err := os.ReadFile(file)
+			f.check(err)
+			f.content[name] = text
+		}
+	}
 	for name, text := range f.content {
 		f.check(os.WriteFile(f.path(folder)+"/"+name, text, 0o600))
 	}
