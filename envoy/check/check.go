@@ -14,10 +14,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
-	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 )
 
 // Options say what to look for.
@@ -75,8 +74,11 @@ func (c *Config) Check(o Options) []Finding {
 		k.find("no_route", "all listeners", strings.Join(k.options.Hosts, ", "))
 	}
 	for _, name := range sortedKeys(k.upstreams) {
-		k.upstream(c.clusters[name])
+		for _, cluster := range c.clusters[name] {
+			k.upstream(cluster)
+		}
 	}
+	k.admin(c.admin)
 	slices.SortStableFunc(k.findings, func(a, b Finding) int {
 		return cmp.Compare(rank(a), rank(b))
 	})
@@ -100,7 +102,7 @@ type checker struct {
 }
 
 func (k *checker) find(code, where, detail string) {
-	f := Finding{code, where, detail}
+	f := Finding{code, printable(where), printable(detail)}
 	if _, known := Codes[code]; !known {
 		panic("finding " + code + " is not in the table") // a mistake here, not in the input
 	}
@@ -110,38 +112,20 @@ func (k *checker) find(code, where, detail string) {
 	}
 }
 
-func (k *checker) listener(l *listenerv3.Listener) {
-	where := "listener " + nameOr(l.GetName(), "without a name")
-	chains := l.GetFilterChains()
-	if l.GetDefaultFilterChain() != nil {
-		chains = append(slices.Clone(chains), l.GetDefaultFilterChain())
-	}
-	for _, chain := range chains {
-		for _, f := range chain.GetFilters() {
-			if hcm := open[hcmv3.HttpConnectionManager](f.GetTypedConfig()); hcm != nil {
-				k.connectionManager(where, hcm)
-			} else if tcp := open[tcpproxyv3.TcpProxy](f.GetTypedConfig()); tcp != nil {
-				k.tcp(where, tcp)
-			} else if f.GetConfigDiscovery() != nil {
-				k.find("incomplete", where, "filter "+f.GetName()+" is discovered")
-			}
+// printable is a text of the configuration without what a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
 		}
-	}
-	if hcm := open[hcmv3.HttpConnectionManager](l.GetApiListener().GetApiListener()); hcm != nil {
-		k.connectionManager(where, hcm)
-	}
+		return r
+	}, text)
 }
 
-// tcp looks for a way to the API past all HTTP filters.
-func (k *checker) tcp(where string, p *tcpproxyv3.TcpProxy) {
-	names := []string{p.GetCluster()}
-	for _, w := range p.GetWeightedClusters().GetClusters() {
-		names = append(names, w.GetName())
-	}
-	for _, name := range names {
-		if k.leads(name) {
-			k.find("tcp_bypass", where, "cluster "+name)
-		}
+// admin judges who can reach Envoy's admin interface.
+func (k *checker) admin(a *bootstrapv3.Admin) {
+	if a.GetAddress() != nil && !localAddress(a.GetAddress()) && len(a.GetAllowPaths()) == 0 {
+		k.find("admin_reachable", "admin", a.GetAddress().GetSocketAddress().GetAddress())
 	}
 }
 

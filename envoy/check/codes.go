@@ -50,7 +50,10 @@ var Codes = map[string]Code{
 
 	// What stands around it.
 	"filter_after":     {true, "a filter between the processor and the API sees the access token and raw responses, and is not known to leave them alone", "move it before ext_proc, or remove it"},
-	"filter_before":    {false, "a filter before the processor is not known", "make sure that it keeps no answers and writes no bodies"},
+	"filter_before":    {true, "a filter before the processor is not known: while a response passes, it may read the access token of its request", "remove it, or put it into an Envoy of its own in front of this one"},
+	"guard_forged":     {true, "a filter writes what the guard takes for the processor's decision", "let it write another namespace than graphveil"},
+	"request_changed":  {true, "the request is changed after the processor has decided it", "change it before ext_proc, or not at all"},
+	"network_filter":   {true, "a network filter or transport socket is not known, so nobody can tell where bytes go", "remove it from this listener"},
 	"filter_keeps":     {true, "a filter keeps responses, or hands them on", "remove it from routes to the API"},
 	"entrance_missing": {false, "callers' x-envoy- headers reach Envoy's router and the API", "put the filter `entrance` of `graphveil envoy config` before ext_proc"},
 	"upgrade_chain":    {true, "upgraded requests pass other filters", "remove the upgrade, or its filters"},
@@ -63,6 +66,11 @@ var Codes = map[string]Code{
 	"hedge":                 {false, "requests are sent more than once", "remove hedge_policy"},
 	"retry_without_wait":    {false, "throttled requests are repeated without the wait that the API asks for", "take retry_policy from `graphveil envoy config`, or do not retry 429"},
 	"upstream_not_verified": {true, "the API's certificate is not asked for, or not for its name", "use TLS with an authority, the SNI and a subject alternative name"},
+	"upstream_other_name":   {true, "access tokens go to whoever proves another name than the API's", "name the API, exactly, as SNI and as subject alternative name; name a proxy of yours on the way with --host"},
+	"upstream_chosen_late":  {true, "the cluster finds out while it runs whom it connects to, and whose certificate it accepts", "use a cluster with endpoints, or of DNS"},
+	"host_of_caller":        {true, "the API is asked under the Host that callers write, with an access token", "set host_rewrite_literal, or give the virtual host the API's own names only"},
+	"tls_keys_logged":       {true, "keys of TLS sessions are written down, so who records the traffic can read tokens", "remove key_log"},
+	"admin_reachable":       {true, "Envoy's admin interface can be reached from other machines; its log at debug level has access tokens", "bind it to loopback or a Unix socket, or set allow_paths"},
 	"idle_timeout":          {false, "a response that stalls may stay for ever", "set stream_idle_timeout (and idle_timeout of the route) to 60s"},
 	"path_not_normalized":   {false, "paths reach the route as callers write them; the processor refuses ambiguous ones all the same", "set normalize_path, and path_with_escaped_slashes_action to REJECT_REQUEST"},
 	"local_replies":         {false, "Envoy's own errors are not in the API's shape", "take local_reply_config from `graphveil envoy config`"},
@@ -70,6 +78,8 @@ var Codes = map[string]Code{
 	// What is written down.
 	"token_copied":      {true, "a credential is copied into a header, an answer or a trace", "remove the format that names it"},
 	"access_log_secret": {true, "a credential is logged", "remove the header from the log"},
+	"path_copied":       {true, "the path, in which the processor has revealed who is meant, is copied into an answer, a trace or to another service", "remove what names it"},
+	"unknown_copied":    {true, "an operator, a logger or a tracer is not known: it may write down paths and credentials", "use those of `graphveil envoy config`"},
 	"access_log_path":   {true, "the path is logged, in which the processor has revealed who is meant", "use the log's format of `graphveil envoy config`"},
 	"tracing_path":      {true, "traces have the path, in which the processor has revealed who is meant", "set max_path_tag_length to 1"},
 }

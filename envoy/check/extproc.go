@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
@@ -18,8 +19,16 @@ import (
 // longTimeout is a message_timeout that no caller waits for.
 const longTimeout = time.Minute
 
-// ours says whether an ext_proc filter looks like the one in front of the processor.
-func (k *checker) ours(p *extprocv3.ExternalProcessor) bool {
+// ours says whether an ext_proc filter, with the overrides of a route, looks like the
+// one in front of the processor.
+func (k *checker) ours(p *extprocv3.ExternalProcessor, own ...*anypb.Any) bool {
+	if p == nil {
+		return false
+	}
+	p = proto.CloneOf(p)
+	for _, a := range own {
+		override(p, open[extprocv3.ExtProcPerRoute](a).GetOverrides())
+	}
 	return p.GetProcessingMode().GetResponseBodyMode() == extprocv3.ProcessingMode_FULL_DUPLEX_STREAMED ||
 		slices.Contains(p.GetMetadataOptions().GetReceivingNamespaces().GetUntyped(), envoy.MetadataNamespace)
 }
@@ -141,16 +150,21 @@ func (k *checker) processor(where string, s *corev3.GrpcService) {
 		return
 	}
 	name := s.GetEnvoyGrpc().GetClusterName()
-	c := k.config.clusters[name]
-	if c == nil {
+	if len(k.config.clusters[name]) == 0 {
 		k.find("incomplete", where, "cluster "+name)
-		return
 	}
+	for _, c := range k.config.clusters[name] {
+		k.processorCluster(where, c)
+	}
+}
+
+func (k *checker) processorCluster(where string, c *clusterv3.Cluster) {
+	k.between(where+", cluster "+c.GetName(), c)
 	switch endpoints := k.config.endpointsOf(c); {
 	case len(endpoints) == 0:
-		k.find("incomplete", where, "the endpoints of cluster "+name)
-	case slices.ContainsFunc(endpoints, func(e *endpointv3.LbEndpoint) bool { return !local(e) && !verified(socketOf(c, e)) }):
-		k.find("processor_unsafe", where, "cluster "+name)
+		k.find("incomplete", where, "the endpoints of cluster "+c.GetName())
+	case slices.ContainsFunc(endpoints, func(e *endpointv3.LbEndpoint) bool { return !local(e) && verified(socketOf(c, e)) != "" }):
+		k.find("processor_unsafe", where, "cluster "+c.GetName())
 	}
 	least := uint32(1024) // Envoy's own
 	for _, t := range c.GetCircuitBreakers().GetThresholds() {

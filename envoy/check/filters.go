@@ -1,20 +1,24 @@
 package check
 
 import (
-	"strconv"
+	"cmp"
+	"slices"
+	"strings"
 
 	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
+	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/graphveil/graphveil/envoy"
 )
-
-func appendInt(dst []byte, n int) []byte { return strconv.AppendInt(dst, int64(n), 10) }
 
 const filters = "envoy.extensions.filters.http."
 
@@ -75,12 +79,12 @@ func (k *checker) chain(where string, hcm *hcmv3.HttpConnectionManager, levels [
 	var processor, guard, entrance bool
 	for _, f := range hcm.GetHttpFilters() {
 		at := where + ", filter " + f.GetName()
-		own, on := effective(f, levels)
-		kind := typeOf(f.GetTypedConfig())
-		if f.GetConfigDiscovery() != nil {
-			k.find("incomplete", at, "the filter is discovered")
+		f, ok := k.discovered(at, f)
+		if !ok {
 			continue
 		}
+		own, on := effective(f, levels)
+		kind := typeOf(f.GetTypedConfig())
 		if !on {
 			if kind == typeExtProc && k.ours(open[extprocv3.ExternalProcessor](f.GetTypedConfig())) {
 				k.find("ext_proc_disabled", at, "")
@@ -93,12 +97,8 @@ func (k *checker) chain(where string, hcm *hcmv3.HttpConnectionManager, levels [
 		case kind == typeExtProc:
 			processor = true
 			k.extProc(at, f, own)
-		case keepers[kind]:
-			k.find("filter_keeps", at, kind)
-		case processor && !quiet[kind]:
-			k.find("filter_after", at, kind)
-		case !processor && !quiet[kind] && !quietBefore[kind]:
-			k.find("filter_before", at, kind)
+		default:
+			k.filter(at, kind, append([]*anypb.Any{f.GetTypedConfig()}, own...), processor)
 		}
 		if rbac := open[rbacv3.RBAC](f.GetTypedConfig()); rbac != nil && processor {
 			guard = guard || guards(rbac, own)
@@ -117,6 +117,118 @@ func (k *checker) chain(where string, hcm *hcmv3.HttpConnectionManager, levels [
 	if !entrance {
 		k.find("entrance_missing", where, "")
 	}
+}
+
+// discovered returns a filter with the settings that it got from a control plane, if
+// this is a dump that has them.
+func (k *checker) discovered(where string, f *hcmv3.HttpFilter) (*hcmv3.HttpFilter, bool) {
+	source := f.GetConfigDiscovery()
+	if source == nil {
+		return f, true
+	}
+	config := k.config.extensions[f.GetName()]
+	if config == nil {
+		k.find("incomplete", where, "the filter is discovered")
+		return nil, false
+	}
+	if first := source.GetDefaultConfig(); first != nil && !proto.Equal(first, config) {
+		k.find("incomplete", where, "another default_config until the filter is discovered")
+	}
+	f = proto.CloneOf(f)
+	f.ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: config}
+	return f, true
+}
+
+// filter judges a filter other than ours by its type and its settings, those of routes
+// among them. behind says that it is between the processor and the API.
+func (k *checker) filter(where, kind string, settings []*anypb.Any, behind bool) {
+	switch {
+	case keepers[kind]:
+		k.find("filter_keeps", where, kind)
+	case behind && !quiet[kind]:
+		k.find("filter_after", where, kind)
+	case !behind && !quiet[kind] && !quietBefore[kind]:
+		k.find("filter_before", where, kind)
+	}
+	for _, a := range settings {
+		k.copies(where, false, a)
+		k.forges(where, a)
+		if m := open[headersv3.HeaderMutation](a); m != nil {
+			k.mutations(where, m.GetMutations(), behind)
+		}
+		if m := open[headersv3.HeaderMutationPerRoute](a); m != nil {
+			k.mutations(where, m.GetMutations(), behind)
+		}
+		if m := open[headertometadatav3.Config](a); m != nil {
+			k.toMetadata(where, m, behind)
+		}
+		if m := open[ratelimitv3.RateLimit](a); m != nil {
+			k.rateLimits(where, m.GetRateLimits())
+		}
+		if m := open[routerv3.Router](a); m != nil {
+			k.router(where, m)
+		}
+	}
+}
+
+// mutations judges headers that are set: on answers for what they copy, and behind the
+// processor for what it has decided.
+func (k *checker) mutations(where string, m *headersv3.Mutations, behind bool) {
+	for _, response := range append(slices.Clone(m.GetResponseMutations()), m.GetResponseTrailersMutations()...) {
+		k.copies(where, true, response)
+	}
+	if behind && len(m.GetQueryParameterMutations()) > 0 {
+		k.find("request_changed", where, "query_parameter_mutations")
+	}
+}
+
+// forges looks for a filter that writes into the processor's namespace.
+func (k *checker) forges(where string, m proto.Message) {
+	texts(m, func(key, text string) {
+		if text == envoy.MetadataNamespace && strings.Contains(strings.ToLower(key), "namespace") {
+			k.find("guard_forged", where, key)
+		}
+	})
+}
+
+// toMetadata judges what is kept of headers, for logs and other filters.
+func (k *checker) toMetadata(where string, m *headertometadatav3.Config, behind bool) {
+	for _, rule := range append(slices.Clone(m.GetRequestRules()), m.GetResponseRules()...) {
+		switch header := cmp.Or(rule.GetHeader(), rule.GetCookie()); {
+		case rule.GetCookie() != "" || named(header) == copiesSecret:
+			k.find("token_copied", where, "header "+header)
+		case named(header) == copiesPath && behind:
+			k.find("path_copied", where, "header "+header)
+		}
+	}
+}
+
+// rateLimits judges what a rate limit service is told.
+func (k *checker) rateLimits(where string, limits []*routev3.RateLimit) {
+	for _, limit := range limits {
+		for _, action := range limit.GetActions() {
+			switch header := action.GetRequestHeaders().GetHeaderName(); named(header) {
+			case copiesSecret:
+				k.find("token_copied", where, "rate limit by header "+header)
+			case copiesPath:
+				k.find("path_copied", where, "rate limit by header "+header)
+			}
+			if action.GetQueryParameters() != nil {
+				k.find("path_copied", where, "rate limit by query_parameters")
+			}
+			if e := action.GetExtension(); e != nil {
+				k.find("unknown_copied", where, "rate limit by "+typeOf(e.GetTypedConfig()))
+			}
+		}
+	}
+}
+
+// router judges what the router does besides leading requests to clusters.
+func (k *checker) router(where string, m *routerv3.Router) {
+	for _, log := range m.GetUpstreamLog() {
+		k.accessLog(where+", upstream log "+log.GetName(), log)
+	}
+	k.upstreamHTTPFilters(where, m.GetUpstreamHttpFilters())
 }
 
 // effective returns a filter's own settings of each level, and whether requests pass
@@ -146,15 +258,16 @@ func effective(f *hcmv3.HttpFilter, levels []map[string]*anypb.Any) (own []*anyp
 // guards says whether a filter lets only those requests pass that the processor
 // allowed.
 func guards(filter *rbacv3.RBAC, own []*anypb.Any) bool {
-	rules := filter.GetRules()
 	for _, a := range own {
 		route := open[rbacv3.RBACPerRoute](a)
 		if route == nil {
 			return false
 		}
-		rules = route.GetRbac().GetRules()
+		filter = route.GetRbac()
 	}
-	if rules == nil || rules.GetAction() != rbacconfigv3.RBAC_ALLOW || len(rules.GetPolicies()) == 0 {
+	rules := filter.GetRules()
+	// Where there is a matcher Envoy does not look at the rules.
+	if filter.GetMatcher() != nil || rules == nil || rules.GetAction() != rbacconfigv3.RBAC_ALLOW || len(rules.GetPolicies()) == 0 {
 		return false
 	}
 	for _, policy := range rules.GetPolicies() {

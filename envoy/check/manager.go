@@ -1,26 +1,15 @@
 package check
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filelogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
 	streamlogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
-)
-
-// What a format, or a list of headers to log, has in it if it writes a credential of a
-// request, or its path, in which the processor has revealed who is meant.
-var (
-	secretFormat = regexp.MustCompile(`(?i)%(REQ|REQ_WITHOUT_QUERY|DYNAMIC_METADATA)\([^)]*(authorization|cookie)[^)]*\)`)
-	secretHeader = regexp.MustCompile(`(?i)"(authorization|proxy-authorization|cookie)"`)
-	pathFormat   = regexp.MustCompile(`(?i)%(REQ|REQ_WITHOUT_QUERY)\([^)]*path[^)]*\)|%(PATH|REQUEST_HEADERS)`)
+	tracingv3 "github.com/envoyproxy/go-control-plane/envoy/type/tracing/v3"
 )
 
 // manager judges what all routes of a connection manager share.
@@ -28,14 +17,26 @@ func (k *checker) manager(where string, hcm *hcmv3.HttpConnectionManager) {
 	for _, log := range hcm.GetAccessLog() {
 		k.accessLog(where+", access log "+log.GetName(), log)
 	}
-	k.texts(where, "token_copied", secretFormat, hcm.GetLocalReplyConfig())
-	if hcm.GetTracing() != nil {
-		if secretHeader.MatchString(jsonOf(hcm.GetTracing())) {
-			k.find("token_copied", where+", tracing", "")
+	if replies := hcm.GetLocalReplyConfig(); replies == nil {
+		k.find("local_replies", where, "")
+	} else {
+		k.localReplies(where+", local_reply_config", replies)
+	}
+	if t := hcm.GetTracing(); t != nil {
+		at := where + ", tracing"
+		k.tags(at, t.GetCustomTags())
+		k.copies(at, true, t)
+		// The shortest that is left of a path is the slash that all begin with.
+		if n := t.GetMaxPathTagLength(); n == nil || n.GetValue() > 1 {
+			k.find("tracing_path", at, "max_path_tag_length")
 		}
-		// The shortest that Envoy takes is 1: the slash that all paths begin with.
-		if n := hcm.GetTracing().GetMaxPathTagLength(); n == nil || n.GetValue() > 1 {
-			k.find("tracing_path", where+", tracing", "max_path_tag_length")
+		if kind := typeOf(t.GetProvider().GetTypedConfig()); kind != "" && !strings.HasPrefix(kind, "envoy.config.trace.v3.") {
+			k.find("unknown_copied", at, kind)
+		}
+	}
+	for _, e := range hcm.GetEarlyHeaderMutationExtensions() {
+		if kind := typeOf(e.GetTypedConfig()); kind != "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation" {
+			k.find("filter_before", where+", early_header_mutation_extensions "+e.GetName(), kind)
 		}
 	}
 	for _, u := range hcm.GetUpgradeConfigs() {
@@ -53,56 +54,97 @@ func (k *checker) manager(where string, hcm *hcmv3.HttpConnectionManager) {
 	if !hcm.GetNormalizePath().GetValue() || hcm.GetPathWithEscapedSlashesAction() != hcmv3.HttpConnectionManager_REJECT_REQUEST {
 		k.find("path_not_normalized", where, "")
 	}
-	if hcm.GetLocalReplyConfig() == nil {
-		k.find("local_replies", where, "")
+}
+
+func (k *checker) localReplies(where string, replies *hcmv3.LocalReplyConfig) {
+	k.copies(where, true, replies)
+	formats := []*corev3.SubstitutionFormatString{replies.GetBodyFormat()}
+	for _, m := range replies.GetMappers() {
+		formats = append(formats, m.GetBodyFormatOverride())
 	}
+	for _, f := range formats {
+		if f.GetTextFormatSource() != nil && !legible(f) {
+			k.find("unknown_copied", where, "a format outside of this configuration")
+		}
+	}
+}
+
+// tags judges what spans are given from requests.
+func (k *checker) tags(where string, tags []*tracingv3.CustomTag) {
+	for _, tag := range tags {
+		switch header := tag.GetRequestHeader().GetName(); named(header) {
+		case copiesSecret:
+			k.find("token_copied", where, "header "+header)
+		case copiesPath:
+			k.find("path_copied", where, "header "+header)
+		}
+	}
+}
+
+// loggers are the types of logs whose texts say all that they write, and whether they
+// have a text of their own, with the path in it, where none is given.
+var loggers = map[string]bool{
+	"envoy.extensions.access_loggers.file.v3.FileAccessLog":                          true,
+	"envoy.extensions.access_loggers.stream.v3.StdoutAccessLog":                      true,
+	"envoy.extensions.access_loggers.stream.v3.StderrAccessLog":                      true,
+	"envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig": false,
+	"envoy.extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig":              false,
 }
 
 func (k *checker) accessLog(where string, log *accesslogv3.AccessLog) {
-	all := jsonOf(log)
-	if secretFormat.MatchString(all) || secretHeader.MatchString(all) {
-		k.find("access_log_secret", where, "")
-	}
 	kind := typeOf(log.GetTypedConfig())
-	unformatted := false
-	if f := open[filelogv3.FileAccessLog](log.GetTypedConfig()); f != nil {
-		unformatted = f.GetAccessLogFormat() == nil
+	formatted, known := loggers[kind]
+	switch {
+	case strings.Contains(kind, ".access_loggers.grpc."): // sends the path, and headers that it is told
+		k.find("access_log_path", where, kind)
+	case !known:
+		k.find("unknown_copied", where, kind)
+	case formatted && !hasFormat(log):
+		k.find("access_log_path", where, "no format in this configuration")
 	}
-	if f := open[streamlogv3.StdoutAccessLog](log.GetTypedConfig()); f != nil {
-		unformatted = f.GetAccessLogFormat() == nil
-	}
-	if f := open[streamlogv3.StderrAccessLog](log.GetTypedConfig()); f != nil {
-		unformatted = f.GetAccessLogFormat() == nil
-	}
-	if unformatted || strings.Contains(kind, ".access_loggers.grpc.") || pathFormat.MatchString(all) {
-		k.find("access_log_path", where, "")
-	}
-}
-
-// texts looks for a format in messages.
-func (k *checker) texts(where, code string, format *regexp.Regexp, messages ...proto.Message) {
-	for _, m := range messages {
-		if found := format.FindString(jsonOf(m)); found != "" {
-			k.find(code, where, "")
+	texts(log, func(key, text string) {
+		what, by := copied(text)
+		if strings.Contains(strings.ToLower(key), "headers") { // lists of headers to log
+			what, by = max(what, named(text)), text
 		}
-	}
-}
-
-// jsonOf is a message with all that is packed into it, as text to search.
-func jsonOf(m proto.Message) string {
-	raw, err := protojson.Marshal(m)
-	if err != nil {
-		return "" // all of it was read from JSON
-	}
-	return string(raw)
-}
-
-// upstreamFilters looks for filters between the router and the API.
-func (k *checker) upstreamFilters(where string, c *clusterv3.Cluster) {
-	options := open[upstreamhttpv3.HttpProtocolOptions](c.GetTypedExtensionProtocolOptions()["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"])
-	for _, f := range options.GetHttpFilters() {
-		if kind := typeOf(f.GetTypedConfig()); !strings.HasSuffix(kind, ".UpstreamCodec") && !quiet[kind] {
-			k.find("filter_after", where+", filter "+f.GetName(), kind)
+		switch what {
+		case copiesSecret:
+			k.find("access_log_secret", where, by)
+		case copiesPath:
+			k.find("access_log_path", where, by)
+		case copiesUnknown:
+			k.find("unknown_copied", where, by)
 		}
+	})
+}
+
+// hasFormat says whether a log to a file or a stream has a format that is not empty.
+func hasFormat(log *accesslogv3.AccessLog) bool {
+	a := log.GetTypedConfig()
+	var format *corev3.SubstitutionFormatString
+	if f := open[filelogv3.FileAccessLog](a); f != nil {
+		//lint:ignore SA1019 an Envoy that is asked to obey it does
+		if f.GetFormat() != "" || f.GetJsonFormat() != nil || f.GetTypedJsonFormat() != nil {
+			return true
+		}
+		format = f.GetLogFormat()
+	} else if f := open[streamlogv3.StdoutAccessLog](a); f != nil {
+		format = f.GetLogFormat()
+	} else if f := open[streamlogv3.StderrAccessLog](a); f != nil {
+		format = f.GetLogFormat()
 	}
+	return legible(format)
+}
+
+// legible says whether a format is there, and in this configuration.
+func legible(format *corev3.SubstitutionFormatString) bool {
+	switch f := format.GetFormat().(type) {
+	case nil:
+		return false
+	case *corev3.SubstitutionFormatString_TextFormat: // an empty one means Envoy's own
+		return f.TextFormat != ""
+	case *corev3.SubstitutionFormatString_TextFormatSource:
+		return f.TextFormatSource.GetInlineString() != "" || len(f.TextFormatSource.GetInlineBytes()) > 0
+	}
+	return true
 }

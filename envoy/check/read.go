@@ -9,9 +9,11 @@ import (
 	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"github.com/go-json-experiment/json"
 	"github.com/goccy/go-yaml"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -24,9 +26,16 @@ import (
 // Config is what one Envoy runs, or would run.
 type Config struct {
 	listeners []*listenerv3.Listener
-	routes    map[string]*routev3.RouteConfiguration // by name, for listeners that ask for them
-	clusters  map[string]*clusterv3.Cluster
-	endpoints map[string]*endpointv3.ClusterLoadAssignment // by the name that clusters ask for
+	// By name, more than one while they change: routes for listeners that ask for them,
+	// clusters, endpoints by the name that clusters ask for.
+	routes    map[string][]*routev3.RouteConfiguration
+	clusters  map[string][]*clusterv3.Cluster
+	endpoints map[string][]*endpointv3.ClusterLoadAssignment
+	// Filters that were discovered, and what certificates are asked for by the name of
+	// their secrets. Those that are not here are elsewhere.
+	extensions  map[string]*anypb.Any
+	validations map[string]*tlsv3.CertificateValidationContext
+	admin       *bootstrapv3.Admin
 	// partial says that there is more, which Envoy gets from a control plane.
 	partial bool
 }
@@ -42,8 +51,9 @@ func Read(data []byte) (*Config, error) {
 	}
 	tree = closeUnknown(tree).(map[string]any)
 	c := &Config{
-		routes: map[string]*routev3.RouteConfiguration{}, clusters: map[string]*clusterv3.Cluster{},
-		endpoints: map[string]*endpointv3.ClusterLoadAssignment{},
+		routes: map[string][]*routev3.RouteConfiguration{}, clusters: map[string][]*clusterv3.Cluster{},
+		endpoints: map[string][]*endpointv3.ClusterLoadAssignment{}, extensions: map[string]*anypb.Any{},
+		validations: map[string]*tlsv3.CertificateValidationContext{},
 	}
 	if _, dumped := tree["configs"]; dumped {
 		return c, c.readDump(tree)
@@ -84,8 +94,12 @@ func decode(tree any, m proto.Message) error {
 func (c *Config) readBootstrap(b *bootstrapv3.Bootstrap) {
 	c.listeners = append(c.listeners, b.GetStaticResources().GetListeners()...)
 	for _, cluster := range b.GetStaticResources().GetClusters() {
-		c.clusters[cluster.GetName()] = cluster
+		c.clusters[cluster.GetName()] = append(c.clusters[cluster.GetName()], cluster)
 	}
+	for _, secret := range b.GetStaticResources().GetSecrets() {
+		c.readSecret(secret)
+	}
+	c.admin = b.GetAdmin()
 	dynamic := b.GetDynamicResources()
 	c.partial = dynamic.GetLdsConfig() != nil || dynamic.GetCdsConfig() != nil || dynamic.GetLdsResourcesLocator() != "" || dynamic.GetCdsResourcesLocator() != ""
 }
@@ -109,6 +123,12 @@ func (c *Config) readDump(tree map[string]any) error {
 			err = c.readRoutes(m)
 		case *adminv3.EndpointsConfigDump:
 			err = c.readEndpoints(m)
+		case *adminv3.EcdsConfigDump:
+			err = c.readExtensions(m)
+		case *adminv3.SecretsConfigDump:
+			err = c.readSecrets(m)
+		case *adminv3.BootstrapConfigDump:
+			c.admin = m.GetBootstrap().GetAdmin()
 		}
 		if err != nil {
 			return fmt.Errorf("reading the dump: %w", err)
@@ -139,18 +159,16 @@ func (c *Config) readClusters(m *adminv3.ClustersConfigDump) error {
 	for _, d := range append(m.GetDynamicActiveClusters(), m.GetDynamicWarmingClusters()...) {
 		packed = append(packed, d.GetCluster())
 	}
-	return each(packed, func(s *clusterv3.Cluster) { c.clusters[s.GetName()] = s })
+	return each(packed, func(s *clusterv3.Cluster) { c.clusters[s.GetName()] = append(c.clusters[s.GetName()], s) })
 }
 
 func (c *Config) readRoutes(m *adminv3.RoutesConfigDump) error {
 	var packed []*anypb.Any
-	for _, r := range m.GetStaticRouteConfigs() {
-		packed = append(packed, r.GetRouteConfig())
-	}
+	// The static ones are those that listeners have themselves.
 	for _, r := range m.GetDynamicRouteConfigs() {
 		packed = append(packed, r.GetRouteConfig())
 	}
-	return each(packed, func(r *routev3.RouteConfiguration) { c.routes[r.GetName()] = r })
+	return each(packed, func(r *routev3.RouteConfiguration) { c.routes[r.GetName()] = append(c.routes[r.GetName()], r) })
 }
 
 func (c *Config) readEndpoints(m *adminv3.EndpointsConfigDump) error {
@@ -161,7 +179,35 @@ func (c *Config) readEndpoints(m *adminv3.EndpointsConfigDump) error {
 	for _, e := range m.GetDynamicEndpointConfigs() {
 		packed = append(packed, e.GetEndpointConfig())
 	}
-	return each(packed, func(a *endpointv3.ClusterLoadAssignment) { c.endpoints[a.GetClusterName()] = a })
+	return each(packed, func(a *endpointv3.ClusterLoadAssignment) {
+		c.endpoints[a.GetClusterName()] = append(c.endpoints[a.GetClusterName()], a)
+	})
+}
+
+func (c *Config) readExtensions(m *adminv3.EcdsConfigDump) error {
+	var packed []*anypb.Any
+	for _, f := range m.GetEcdsFilters() {
+		packed = append(packed, f.GetEcdsFilter())
+	}
+	return each(packed, func(e *corev3.TypedExtensionConfig) { c.extensions[e.GetName()] = e.GetTypedConfig() })
+}
+
+func (c *Config) readSecrets(m *adminv3.SecretsConfigDump) error {
+	var packed []*anypb.Any
+	for _, s := range m.GetStaticSecrets() {
+		packed = append(packed, s.GetSecret())
+	}
+	for _, s := range m.GetDynamicActiveSecrets() {
+		packed = append(packed, s.GetSecret())
+	}
+	return each(packed, c.readSecret)
+}
+
+// readSecret keeps of a secret what it asks of certificates, and nothing else.
+func (c *Config) readSecret(s *tlsv3.Secret) {
+	if v := s.GetValidationContext(); v != nil {
+		c.validations[s.GetName()] = v
+	}
 }
 
 func each[T any, P interface {

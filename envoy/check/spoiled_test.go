@@ -1,0 +1,558 @@
+package check_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
+	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	tracingv3 "github.com/envoyproxy/go-control-plane/envoy/type/tracing/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/envoy/check"
+)
+
+// spoiledBeside are more changes, to what stands around the filter. extproc's
+// TestLeaksAreFound shows of many that the real Envoy leaks with them.
+var spoiledBeside = map[string][]func(*parts){
+	"path_copied": {
+		func(p *parts) { p.insert("entrance", p.mutating(answer("x", "%PATH(WQ)%"))) },
+		func(p *parts) {
+			p.route.ResponseHeadersToAdd = []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "x", Value: "%QUERY_PARAM($filter)%"}}}
+		},
+		func(p *parts) {
+			p.route.Tracing = &routev3.Tracing{CustomTags: []*tracingv3.CustomTag{headerTag(":path")}}
+		},
+		func(p *parts) { p.route.Tracing = &routev3.Tracing{Operation: "%REQ(:path)%"} },
+		func(p *parts) {
+			p.hcm.LocalReplyConfig.BodyFormat = textFormat("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%")
+		},
+		func(p *parts) {
+			p.route.GetRoute().RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{byHeader(":path")}}}
+		},
+		func(p *parts) {
+			p.insert("exit", p.httpFilter("limit", &ratelimitv3.RateLimit{RateLimits: []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{
+				{ActionSpecifier: &routev3.RateLimit_Action_QueryParameters_{QueryParameters: &routev3.RateLimit_Action_QueryParameters{QueryParameterName: "$filter"}}},
+			}}}}))
+		},
+		func(p *parts) {
+			p.insert("exit", p.httpFilter("keep", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{Header: ":path"}}}))
+		},
+	},
+	"token_copied": {
+		func(p *parts) {
+			p.route.Tracing = &routev3.Tracing{CustomTags: []*tracingv3.CustomTag{headerTag("Authorization")}}
+		},
+		func(p *parts) {
+			p.hcm.Tracing = &hcmv3.HttpConnectionManager_Tracing{CustomTags: []*tracingv3.CustomTag{{Tag: "x", Type: &tracingv3.CustomTag_Value{Value: "%REQ(authorization)%"}}}}
+		},
+		func(p *parts) {
+			p.insert("exit", p.httpFilter("keep", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{Header: "authorization"}}}))
+		},
+		func(p *parts) {
+			p.host.RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{byHeader("authorization")}}}
+		},
+		func(p *parts) {
+			p.insert("exit", p.httpFilter("copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{ResponseTrailersMutations: []*mutationv3.HeaderMutation{answer("x", "%REQ(authorization)%")}}}))
+		},
+	},
+	"unknown_copied": {
+		func(p *parts) { p.logFormat("%CEL(request.path)%") },
+		func(p *parts) { p.logFormat("%START_TIME(%Y-%m-%dT%H:%M:%S%.3fZ)% %COALESCE(x)%") },
+		func(p *parts) {
+			p.hcm.LocalReplyConfig.BodyFormat = &corev3.SubstitutionFormatString{Format: &corev3.SubstitutionFormatString_TextFormatSource{
+				TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: "/elsewhere"}},
+			}}
+		},
+		func(p *parts) {
+			p.hcm.AccessLog[0] = &accesslogv3.AccessLog{Name: "x", ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}}
+		},
+		func(p *parts) {
+			p.hcm.Tracing = &hcmv3.HttpConnectionManager_Tracing{Provider: &tracev3.Tracing_Http{Name: "x", ConfigType: &tracev3.Tracing_Http_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}}}
+		},
+		func(p *parts) {
+			p.route.GetRoute().RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{
+				{ActionSpecifier: &routev3.RateLimit_Action_Extension{Extension: &corev3.TypedExtensionConfig{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}},
+			}}}
+		},
+	},
+	"access_log_secret": {func(p *parts) {
+		log := proto.CloneOf(p.hcm.AccessLog[0])
+		p.logFormat("%DYNAMIC_METADATA(x:Authorization)%")
+		log, p.hcm.AccessLog[0] = p.hcm.AccessLog[0], log
+		p.filter("envoy.filters.http.router").ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: p.pack(&routerv3.Router{UpstreamLog: []*accesslogv3.AccessLog{log}})}
+	}},
+	"access_log_path": {
+		func(p *parts) { p.logFormat("") },
+		func(p *parts) { p.logFormat("%REQ_WITHOUT_QUERY(:path):20%") },
+	},
+	"request_changed": {
+		func(p *parts) { p.route.GetRoute().RegexRewrite = &matcherv3.RegexMatchAndSubstitute{} },
+		func(p *parts) { p.route.GetRoute().PathRewrite = "/x" },
+		func(p *parts) { p.route.GetRoute().PathRewritePolicy = &corev3.TypedExtensionConfig{Name: "x"} },
+		func(p *parts) { p.route.GetRoute().PrefixRewrite = "/beta/" },
+		// A filter that does nothing until a route gives it something to do.
+		func(p *parts) {
+			p.route.TypedPerFilterConfig = map[string]*anypb.Any{"exit": p.pack(&headersv3.HeaderMutationPerRoute{Mutations: expanding()})}
+		},
+		// Between the router and the API.
+		func(p *parts) {
+			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
+				o.HttpFilters = []*hcmv3.HttpFilter{p.httpFilter("expand", &headersv3.HeaderMutation{Mutations: expanding()})}
+			})
+		},
+	},
+	"filter_after": {
+		func(p *parts) {
+			p.filter("envoy.filters.http.router").ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: p.pack(&routerv3.Router{UpstreamHttpFilters: []*hcmv3.HttpFilter{foreign(p)}})}
+		},
+		func(p *parts) {
+			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) { o.HttpFilters = []*hcmv3.HttpFilter{foreign(p)} })
+		},
+		func(p *parts) {
+			p.options("processor", func(o *upstreamhttpv3.HttpProtocolOptions) { o.HttpFilters = []*hcmv3.HttpFilter{foreign(p)} })
+		},
+		func(p *parts) {
+			p.graph().Filters = []*clusterv3.Filter{{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
+		},
+		func(p *parts) {
+			p.graph().UpstreamConfig = &corev3.TypedExtensionConfig{Name: "x", TypedConfig: p.pack(&corev3.Node{})}
+		},
+	},
+	"filter_before": {func(p *parts) {
+		p.hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
+	}},
+	"guard_forged": {func(p *parts) {
+		p.insert("envoy.filters.http.rbac", p.httpFilter("forge", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{
+			Header: "x", OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{MetadataNamespace: "graphveil", Key: "decision"},
+		}}}))
+	}},
+	"guard_missing": {func(p *parts) { // the override of a route that only counts
+		p.route.TypedPerFilterConfig = map[string]*anypb.Any{"envoy.filters.http.rbac": p.pack(&routev3.FilterConfig{Disabled: true})}
+	}},
+	"network_filter": {
+		func(p *parts) {
+			chain := p.bootstrap.StaticResources.Listeners[0].FilterChains[0]
+			chain.Filters = append([]*listenerv3.Filter{p.networkFilter()}, chain.Filters...)
+		},
+		// The last one of its chain: nobody knows where that leads.
+		func(p *parts) {
+			l := p.bootstrap.StaticResources.Listeners[0]
+			l.DefaultFilterChain = &listenerv3.FilterChain{Filters: []*listenerv3.Filter{p.networkFilter()}}
+		},
+		func(p *parts) {
+			p.bootstrap.StaticResources.Listeners[0].ListenerFilters = []*listenerv3.ListenerFilter{{Name: "x", ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}}}
+		},
+		func(p *parts) {
+			p.bootstrap.StaticResources.Listeners[0].FilterChains[0].TransportSocket.ConfigType = &corev3.TransportSocket_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}
+		},
+	},
+	"upstream_chosen_late": {
+		func(p *parts) {
+			p.graph().ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
+		},
+		func(p *parts) {
+			c := p.bootstrap.StaticResources.Clusters[p.cluster("processor")]
+			c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
+		},
+	},
+	"upstream_not_verified": {
+		func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.GetValidationContext().AllowExpiredCertificate = true
+			})
+		},
+		func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.GetValidationContext().CustomValidatorConfig = &corev3.TypedExtensionConfig{Name: "x"}
+			})
+		},
+		func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames = nil
+			})
+		},
+		func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) { tls.CommonTlsContext.GetValidationContext().TrustedCa = nil })
+		},
+		func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.CustomHandshaker = &corev3.TypedExtensionConfig{Name: "x"}
+			})
+		},
+		// A secret takes back what the settings beside it ask for.
+		func(p *parts) {
+			p.bootstrap.StaticResources.Secrets = []*tlsv3.Secret{{Name: "all", Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
+				TrustChainVerification: tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED,
+			}}}}
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+					DefaultValidationContext: tls.CommonTlsContext.GetValidationContext(), ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: "all"},
+				}}
+			})
+		},
+	},
+	"upstream_other_name": {
+		func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				v := tls.CommonTlsContext.GetValidationContext()
+				v.MatchTypedSubjectAltNames = append(v.MatchTypedSubjectAltNames, &tlsv3.SubjectAltNameMatcher{
+					Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "other.example"}},
+				})
+			})
+		},
+		func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames[0].Matcher = &matcherv3.StringMatcher{
+					MatchPattern: &matcherv3.StringMatcher_Contains{Contains: envoy.DefaultHost},
+				}
+			})
+		},
+		func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames = nil
+				tls.AutoSniSanValidation, tls.Sni = true, "other.example"
+			})
+		},
+		func(p *parts) {
+			p.route.GetRoute().HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: "other.example"}
+		},
+	},
+	"host_of_caller": {
+		func(p *parts) { p.route.GetRoute().HostRewriteSpecifier = nil },
+		func(p *parts) {
+			p.route.GetRoute().HostRewriteSpecifier = &routev3.RouteAction_HostRewriteHeader{HostRewriteHeader: "x-host"}
+		},
+	},
+	"tls_keys_logged": {func(p *parts) {
+		p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+			tls.CommonTlsContext.KeyLog = &tlsv3.TlsKeyLog{Path: "/tmp/keys"}
+		})
+	}},
+	"admin_reachable": {func(p *parts) {
+		p.bootstrap.Admin = &bootstrapv3.Admin{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: "0.0.0.0"}}}}
+	}},
+	"mirror": {func(p *parts) {
+		p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
+			o.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
+		})
+	}},
+	"cluster_chosen_late": {
+		func(p *parts) { p.route.RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}} },
+		func(p *parts) { p.host.RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}} },
+		func(p *parts) {
+			p.route.GetRoute().ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{
+				Clusters: []*routev3.WeightedCluster_ClusterWeight{{ClusterHeader: "x-where"}},
+			}}
+		},
+	},
+	"incomplete": {func(p *parts) {
+		p.bootstrap.StaticResources.Listeners[0].FcdsConfig = &listenerv3.Listener_FcdsConfig{}
+	}},
+	"ext_proc_disabled": {func(p *parts) { // a route in a tree of matchers
+		p.route.TypedPerFilterConfig = p.perRoute(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true}})
+		p.matched()
+	}},
+	"token_elsewhere": {
+		// The mode comes from the route, so the filter itself does not look like ours.
+		func(p *parts) {
+			mode := p.extProc.ProcessingMode
+			p.extProc.ProcessingMode, p.extProc.MetadataOptions = nil, nil
+			other := proto.CloneOf(p.host)
+			other.Name, other.Domains = "other", []string{"other.example"}
+			other.Routes[0].GetRoute().ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: "processor"}
+			other.Routes[0].GetRoute().HostRewriteSpecifier = nil
+			other.Routes[0].TypedPerFilterConfig = p.perRoute(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Overrides{
+				Overrides: &extprocv3.ExtProcOverrides{ProcessingMode: mode},
+			}})
+			p.hcm.GetRouteConfig().VirtualHosts = append(p.hcm.GetRouteConfig().VirtualHosts, other)
+		},
+		func(p *parts) {
+			p.route.GetRoute().HostRewriteSpecifier = nil
+			p.route.GetRoute().ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{
+				Clusters: []*routev3.WeightedCluster_ClusterWeight{{Name: "graph", Weight: wrapperspb.UInt32(1)}, {Name: "processor", Weight: wrapperspb.UInt32(1)}},
+			}}
+		},
+	},
+}
+
+func answer(name, value string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: name, Value: value}}}}
+}
+
+func expanding() *headersv3.Mutations {
+	return &headersv3.Mutations{QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: "$select"}}}
+}
+
+func headerTag(name string) *tracingv3.CustomTag {
+	return &tracingv3.CustomTag{Tag: "x", Type: &tracingv3.CustomTag_RequestHeader{RequestHeader: &tracingv3.CustomTag_Header{Name: name}}}
+}
+
+func byHeader(name string) *routev3.RateLimit_Action {
+	return &routev3.RateLimit_Action{ActionSpecifier: &routev3.RateLimit_Action_RequestHeaders_{RequestHeaders: &routev3.RateLimit_Action_RequestHeaders{HeaderName: name}}}
+}
+
+func textFormat(text string) *corev3.SubstitutionFormatString {
+	return &corev3.SubstitutionFormatString{Format: &corev3.SubstitutionFormatString_TextFormatSource{
+		TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: text}},
+	}}
+}
+
+func (p *parts) httpFilter(name string, m proto.Message) *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: p.pack(m)}}
+}
+
+// mutating is a filter that changes answers.
+func (p *parts) mutating(mutations ...*mutationv3.HeaderMutation) *hcmv3.HttpFilter {
+	return p.httpFilter("copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{ResponseMutations: mutations}})
+}
+
+func (p *parts) networkFilter() *listenerv3.Filter {
+	return &listenerv3.Filter{Name: "x", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}}
+}
+
+func (p *parts) graph() *clusterv3.Cluster {
+	return p.bootstrap.StaticResources.Clusters[p.cluster("graph")]
+}
+
+func (p *parts) options(cluster string, change func(*upstreamhttpv3.HttpProtocolOptions)) {
+	p.t.Helper()
+	a := p.bootstrap.StaticResources.Clusters[p.cluster(cluster)].TypedExtensionProtocolOptions["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
+	o := &upstreamhttpv3.HttpProtocolOptions{}
+	p.unpack(a, o)
+	change(o)
+	a.Value = p.pack(o).Value
+}
+
+// tls changes how the API's cluster speaks TLS.
+func (p *parts) tls(change func(*tlsv3.UpstreamTlsContext)) {
+	p.t.Helper()
+	tls := &tlsv3.UpstreamTlsContext{}
+	p.unpack(p.graph().TransportSocket.GetTypedConfig(), tls)
+	change(tls)
+	p.graph().TransportSocket.GetTypedConfig().Value = p.pack(tls).Value
+}
+
+// matched puts the route into a tree of matchers.
+func (p *parts) matched() {
+	p.t.Helper()
+	raw, err := protojson.Marshal(p.pack(p.route))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	host := &routev3.VirtualHost{}
+	if err := protojson.Unmarshal([]byte(`{"matcher": {"on_no_match": {"action": {"name": "route", "typed_config": `+string(raw)+`}}}}`), host); err != nil {
+		p.t.Fatal(err)
+	}
+	p.host.Routes, p.host.Matcher = nil, host.Matcher
+}
+
+func found(t *testing.T, data []byte, hosts ...string) []check.Finding {
+	t.Helper()
+	c, err := check.Read(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options()
+	if len(hosts) > 0 {
+		o.Hosts = hosts
+	}
+	return c.Check(o)
+}
+
+// Every bootstrap that the project prints has nothing to find in it: with each setting,
+// and with certificates that Envoy discovers.
+func TestOwnBootstrapsAreClean(t *testing.T) {
+	folder := t.TempDir()
+	tls := envoy.TLS{CertFile: "a.crt", KeyFile: "a.key"}
+	configs := map[string]envoy.Config{
+		"tracing":        {TLS: tls, Tracing: envoy.Tracing{Endpoint: "collector.example:4317", Sampling: 1}},
+		"rate limits":    {TLS: tls, RateLimit: envoy.RateLimit{Service: "limits.example:8081"}, LocalRateLimit: envoy.LocalRateLimit{RequestsPerSecond: 5}},
+		"no retries":     {TLS: tls, Retry: envoy.Retry{Count: -1}},
+		"admin, log":     {TLS: tls, Admin: "127.0.0.1:9901", AccessLog: "/var/log/access"},
+		"another cloud":  {TLS: tls, Upstream: envoy.Upstream{Host: "graph.microsoft.us:8443", Address: "gateway.example:3128", CAFile: "ca.crt"}},
+		"callers' certs": {TLS: envoy.TLS{CertFile: "a.crt", KeyFile: "a.key", ClientCAFile: "ca.crt", ClientCertificate: "required"}},
+		"an address":     {TLS: tls, Upstream: envoy.Upstream{Address: "192.0.2.1:443"}, Processor: "127.0.0.1:9002"},
+	}
+	for name, c := range configs {
+		b, err := envoy.Render(c)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		watched, err := envoy.WatchFiles(b, folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range []*bootstrapv3.Bootstrap{b, watched} {
+			text, err := envoy.YAML(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range found(t, text, envoy.DefaultHost, "graph.microsoft.us") {
+				t.Errorf("%s: %v", name, f)
+			}
+		}
+	}
+	if files, err := filepath.Glob(folder + "/*"); err != nil || len(files) == 0 {
+		t.Errorf("no secrets were written (%v)", err)
+	}
+}
+
+// What is not unsafe is not found.
+func TestNothingIsFound(t *testing.T) {
+	for name, change := range map[string]func(*parts){
+		"a log with times and sizes": func(p *parts) {
+			p.logFormat("[%START_TIME(%Y-%m-%dT%H:%M:%S%.3fZ)%] %REQ(:METHOD)% %PROTOCOL% %RESPONSE_CODE% %BYTES_RECEIVED% %DOWNSTREAM_REMOTE_ADDRESS% %UPSTREAM_CLUSTER%\n")
+		},
+		"the same prefix": func(p *parts) { p.route.GetRoute().PrefixRewrite = "/" },
+		"the API's names only": func(p *parts) {
+			p.route.GetRoute().HostRewriteSpecifier, p.host.Domains = nil, []string{envoy.DefaultHost}
+		},
+		"the name in capitals": func(p *parts) { p.host.Domains = []string{"GRAPH.microsoft.com:443"} },
+		"an ordinary secret":   func(p *parts) { p.secret() },
+		"routes in a tree":     func(p *parts) { p.matched() },
+		"a mutation before, no answer": func(p *parts) {
+			p.insert("entrance", p.httpFilter("copy", &headersv3.HeaderMutation{Mutations: expanding()}))
+		},
+		"another Envoy's listener": func(p *parts) {
+			p.bootstrap.StaticResources.Listeners = append(p.bootstrap.StaticResources.Listeners, &listenerv3.Listener{Name: "other"})
+		},
+	} {
+		p := newParts(t)
+		change(p)
+		if f := found(t, p.json()); len(f) > 0 {
+			t.Errorf("%s: %v", name, f)
+		}
+	}
+}
+
+// secret moves the authority of the API's cluster into a secret.
+func (p *parts) secret() {
+	p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+		p.bootstrap.StaticResources.Secrets = []*tlsv3.Secret{{Name: "graph", Type: &tlsv3.Secret_ValidationContext{ValidationContext: tls.CommonTlsContext.GetValidationContext()}}}
+		tls.CommonTlsContext.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContextSdsSecretConfig{ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: "graph"}}
+	})
+}
+
+// dumped is a dump of the bootstrap with more parts.
+func (p *parts) dumped(more ...proto.Message) []byte {
+	p.t.Helper()
+	listeners, clusters := &adminv3.ListenersConfigDump{}, &adminv3.ClustersConfigDump{}
+	p.json()
+	for _, l := range p.bootstrap.StaticResources.Listeners {
+		listeners.StaticListeners = append(listeners.StaticListeners, &adminv3.ListenersConfigDump_StaticListener{Listener: p.pack(l)})
+	}
+	for _, c := range p.bootstrap.StaticResources.Clusters {
+		clusters.DynamicActiveClusters = append(clusters.DynamicActiveClusters, &adminv3.ClustersConfigDump_DynamicCluster{Cluster: p.pack(c)})
+	}
+	dump := &adminv3.ConfigDump{}
+	for _, m := range append([]proto.Message{listeners, clusters}, more...) {
+		dump.Configs = append(dump.Configs, p.pack(m))
+	}
+	raw, err := protojson.Marshal(dump)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return raw
+}
+
+// A dump is judged by what is used now, with the filters and secrets that it has.
+func TestPartsOfADump(t *testing.T) {
+	p := newParts(t)
+	if f := found(t, p.dumped()); len(f) > 0 {
+		t.Errorf("clean: %v", f)
+	}
+
+	// The guard is discovered, and the dump has it; or has another of that name.
+	guard := p.filter("envoy.filters.http.rbac")
+	config := guard.GetTypedConfig()
+	guard.ConfigType = &hcmv3.HttpFilter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{}}
+	discovered := func(a *anypb.Any) *adminv3.EcdsConfigDump {
+		return &adminv3.EcdsConfigDump{EcdsFilters: []*adminv3.EcdsConfigDump_EcdsFilterConfig{{
+			EcdsFilter: p.pack(&corev3.TypedExtensionConfig{Name: guard.Name, TypedConfig: a}),
+		}}}
+	}
+	if f := found(t, p.dumped(discovered(config))); len(f) > 0 {
+		t.Errorf("a discovered guard: %v", f)
+	}
+	if f := codes(found(t, p.dumped())); !slices.Contains(f, "incomplete") {
+		t.Errorf("a guard that is not there: %v", f)
+	}
+	if f := codes(found(t, p.dumped(discovered(p.pack(&corev3.Node{}))))); !slices.Equal(f, []string{"filter_after", "guard_missing"}) {
+		t.Errorf("another filter for the guard: %v", f)
+	}
+	guard.GetConfigDiscovery().DefaultConfig = p.pack(&corev3.Node{})
+	if f := codes(found(t, p.dumped(discovered(config)))); !slices.Contains(f, "incomplete") {
+		t.Errorf("another filter until the guard comes: %v", f)
+	}
+
+	// A cluster that is about to be verified is not, now.
+	p = newParts(t)
+	good := proto.CloneOf(p.graph())
+	p.graph().TransportSocket = nil
+	warming := &adminv3.ClustersConfigDump{DynamicWarmingClusters: []*adminv3.ClustersConfigDump_DynamicCluster{{Cluster: p.pack(good)}}}
+	if f := codes(found(t, p.dumped(warming))); !slices.Equal(f, []string{"upstream_not_verified"}) {
+		t.Errorf("warming: %v", f)
+	}
+
+	// Secrets with what they hide, and who may look.
+	p = newParts(t)
+	p.secret()
+	secrets := &adminv3.SecretsConfigDump{DynamicActiveSecrets: []*adminv3.SecretsConfigDump_DynamicSecret{
+		{Name: "key", Secret: p.pack(&tlsv3.Secret{Name: "key", Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
+			PrivateKey: &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: []byte("[redacted]")}},
+		}}})},
+		{Name: "graph", Secret: p.pack(p.bootstrap.StaticResources.Secrets[0])},
+	}}
+	bootstrap := &adminv3.BootstrapConfigDump{Bootstrap: &bootstrapv3.Bootstrap{Admin: &bootstrapv3.Admin{
+		Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: "::"}}},
+	}}}
+	if f := codes(found(t, p.dumped(secrets, bootstrap))); !slices.Equal(f, []string{"admin_reachable"}) {
+		t.Errorf("secrets: %v", f)
+	}
+}
+
+// Every setting of the filter that its type has was judged, once, by somebody: a new
+// one has to be, before it is here.
+func TestSettingsAreJudged(t *testing.T) {
+	const filter = `grpc_service http_service failure_mode_allow processing_mode request_attributes response_attributes message_timeout stat_prefix mutation_rules max_message_timeout
+		forward_rules filter_metadata allow_mode_override disable_immediate_response metadata_options observability_mode disable_clear_route_cache route_cache_action
+		deferred_close_timeout send_body_without_waiting_for_header_response allowed_override_modes on_processing_response processing_request_modifier status_on_error
+		allow_content_length_header emit_client_span`
+	const overrides = `processing_mode async_mode request_attributes response_attributes grpc_service metadata_options grpc_initial_metadata failure_mode_allow
+		processing_request_modifier emit_client_span`
+	for _, test := range []struct {
+		m     proto.Message
+		known string
+	}{{&extprocv3.ExternalProcessor{}, filter}, {&extprocv3.ExtProcOverrides{}, overrides}} {
+		fields := test.m.ProtoReflect().Descriptor().Fields()
+		for i := range fields.Len() {
+			if name := string(fields.Get(i).Name()); !slices.Contains(strings.Fields(test.known), name) {
+				t.Errorf("%s of %s is new: see what it does, and what the check has to say to it", name, fields.Get(i).Parent().Name())
+			}
+		}
+	}
+}

@@ -1,0 +1,467 @@
+package extproc_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	streamlogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
+	extprocfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/envoy/check"
+	"github.com/graphveil/graphveil/envoy/envoytest"
+)
+
+// leak is a way to spoil the bootstrap so that something gets out.
+type leak struct {
+	// code is what the check finds.
+	code   string
+	change func(*testing.T, *leakRig, *spoiled)
+	// path is asked for; /v1.0/things if empty.
+	path string
+	// noProcessor leaves the processor away.
+	noProcessor bool
+	// leaked says whether it got out.
+	leaked func(*leakRig, leakSeen) bool
+}
+
+// leakSeen is what one request brought to light.
+type leakSeen struct {
+	header http.Header
+	body   string
+	// graph and other are the heads of the last request to each, and log is Envoy's
+	// access log.
+	graph, other *http.Request
+	log          string
+}
+
+func tokenAtClient(_ *leakRig, s leakSeen) bool {
+	return strings.Contains(fmt.Sprint(s.header, s.body), graphToken)
+}
+
+func tokenElsewhere(_ *leakRig, s leakSeen) bool {
+	return s.other != nil && strings.Contains(s.other.Header.Get("Authorization"), graphToken)
+}
+
+// leaks are configurations in which the processor does all that it should, and still
+// something gets out.
+var leaks = map[string]leak{
+	"a header mutation before the processor copies the token": {
+		code: "token_copied", leaked: tokenAtClient,
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			s.insert(t, "envoy.filters.http.ext_proc", "copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{
+				ResponseMutations: []*mutationv3.HeaderMutation{appendHeader("x-copy", "%REQ(authorization)%")},
+			}})
+		},
+	},
+	"a header mutation of a virtual host copies the token": {
+		code: "token_copied", leaked: tokenAtClient,
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			s.host().TypedPerFilterConfig = map[string]*anypb.Any{"entrance": packed(t, &headersv3.HeaderMutationPerRoute{Mutations: &headersv3.Mutations{
+				ResponseMutations: []*mutationv3.HeaderMutation{appendHeader("x-copy", "%REQ(authorization)%")},
+			}})}
+		},
+	},
+	"the revealed path is copied into an answer": {
+		code: "path_copied", path: "person",
+		leaked: func(_ *leakRig, s leakSeen) bool { return strings.Contains(s.header.Get("X-Copy"), "revealed") },
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			s.insert(t, "envoy.filters.http.ext_proc", "copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{
+				ResponseMutations: []*mutationv3.HeaderMutation{appendHeader("x-copy", "%REQ(:path)%")},
+			}})
+		},
+	},
+	"the router's own log has the token": {
+		code: "access_log_secret", leaked: func(_ *leakRig, s leakSeen) bool { return strings.Contains(s.log, graphToken) },
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			log := &streamlogv3.StdoutAccessLog{AccessLogFormat: &streamlogv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
+				Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
+					Specifier: &corev3.DataSource_InlineString{InlineString: "{\"upstream\":\"%REQ(AUTHORIZATION)%\"}\n"},
+				}},
+			}}}
+			s.set(t, "envoy.filters.http.router", &routerv3.Router{UpstreamLog: []*accesslogv3.AccessLog{{
+				Name: "upstream", ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: packed(t, log)},
+			}}})
+		},
+	},
+	"the path is rewritten behind the processor": {
+		code:   "request_changed",
+		leaked: func(_ *leakRig, s leakSeen) bool { return s.graph != nil && s.graph.URL.Path == "/beta/things" },
+		change: func(_ *testing.T, _ *leakRig, s *spoiled) {
+			s.route().Match = &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/v1.0/"}}
+			s.route().GetRoute().PrefixRewrite = "/beta/"
+		},
+	},
+	"a query option is added behind the processor": {
+		code: "request_changed",
+		leaked: func(_ *leakRig, s leakSeen) bool {
+			return s.graph != nil && s.graph.URL.Query().Get("$expand") == "all"
+		},
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			s.insert(t, "exit", "expand", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{
+				QueryParameterMutations: []*corev3.KeyValueMutation{{Append: &corev3.KeyValueAppend{
+					Record: &corev3.KeyValuePair{Key: "$expand", Value: structpb.NewStringValue("all")}, Action: corev3.KeyValueAppend_OVERWRITE_IF_EXISTS_OR_ADD,
+				}}},
+			}})
+		},
+	},
+	"one of the weighted clusters is somebody else": {
+		code: "token_elsewhere", leaked: tokenElsewhere,
+		change: func(t *testing.T, r *leakRig, s *spoiled) {
+			r.addOther(t, s, "")
+			s.route().GetRoute().HostRewriteSpecifier = nil
+			s.route().GetRoute().ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{
+				Clusters: []*routev3.WeightedCluster_ClusterWeight{{Name: "graph", Weight: wrapperspb.UInt32(0)}, {Name: "other", Weight: wrapperspb.UInt32(100)}},
+			}}
+		},
+	},
+	"the cluster proves another name": {
+		code: "upstream_other_name", leaked: tokenElsewhere,
+		change: func(t *testing.T, r *leakRig, s *spoiled) {
+			r.addOther(t, s, "other.example")
+			s.route().GetRoute().ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: "other"}
+		},
+	},
+	"any name ending so is accepted": {
+		code: "upstream_other_name", leaked: tokenElsewhere,
+		change: func(t *testing.T, r *leakRig, s *spoiled) {
+			r.addOther(t, s, upstream)
+			c := s.bootstrap.StaticResources.Clusters[len(s.bootstrap.StaticResources.Clusters)-1]
+			context := &tlsv3.UpstreamTlsContext{}
+			if err := c.GetTransportSocket().GetTypedConfig().UnmarshalTo(context); err != nil {
+				t.Fatal(err)
+			}
+			context.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames[0].Matcher = &matcherv3.StringMatcher{
+				MatchPattern: &matcherv3.StringMatcher_Suffix{Suffix: ".example"},
+			}
+			c.GetTransportSocket().GetTypedConfig().Value = packed(t, context).Value
+			s.route().GetRoute().ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: "other"}
+		},
+	},
+	"callers choose the Host": {
+		code: "host_of_caller",
+		leaked: func(_ *leakRig, s leakSeen) bool {
+			return s.graph != nil && s.graph.Host == "host-of-the-caller.example"
+		},
+		change: func(_ *testing.T, _ *leakRig, s *spoiled) { s.route().GetRoute().HostRewriteSpecifier = nil },
+	},
+	"the cluster copies requests": {
+		code: "mirror", leaked: tokenElsewhere,
+		change: func(t *testing.T, r *leakRig, s *spoiled) {
+			r.addOther(t, s, "other.example")
+			s.options(t, "graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
+				o.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "other"}}
+			})
+		},
+	},
+	"another filter says that the request was allowed": {
+		code: "guard_forged", noProcessor: true,
+		leaked: func(_ *leakRig, s leakSeen) bool { return strings.Contains(s.body, canary) },
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			s.extProc(t, func(p *extprocfilterv3.ExternalProcessor) { p.FailureModeAllow = true })
+			s.insert(t, "envoy.filters.http.rbac", "forge", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{
+				Header: ":method", OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{MetadataNamespace: "graphveil", Key: "decision", Value: "allow"},
+			}}})
+		},
+	},
+	"a matcher stands over the guard's rules": {
+		code: "guard_missing", noProcessor: true,
+		leaked: func(_ *leakRig, s leakSeen) bool { return strings.Contains(s.body, canary) },
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			s.extProc(t, func(p *extprocfilterv3.ExternalProcessor) { p.FailureModeAllow = true })
+			rbac, over := &rbacv3.RBAC{}, &rbacv3.RBAC{}
+			if err := s.filter(t, "envoy.filters.http.rbac").GetTypedConfig().UnmarshalTo(rbac); err != nil {
+				t.Fatal(err)
+			}
+			if err := protojson.Unmarshal([]byte(`{"matcher": {"on_no_match": {"action": {"name": "all", "typed_config": {
+				"@type": "type.googleapis.com/envoy.config.rbac.v3.Action", "name": "all", "action": "ALLOW"}}}}}`), over); err != nil {
+				t.Fatal(err)
+			}
+			rbac.Matcher = over.Matcher
+			s.set(t, "envoy.filters.http.rbac", rbac)
+		},
+	},
+	"an answer of Envoy's own has the token": {
+		code: "token_copied", leaked: tokenAtClient,
+		change: func(_ *testing.T, _ *leakRig, s *spoiled) {
+			direct := proto.CloneOf(s.route())
+			direct.Name, direct.Match = "direct", &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/v1.0/things"}}
+			direct.Action = &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 503}}
+			// A header of those that the processor lets through.
+			direct.ResponseHeadersToAdd = []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "request-id", Value: "%REQ(authorization)%"}}}
+			s.host().Routes = append([]*routev3.Route{direct}, s.host().Routes...)
+		},
+	},
+}
+
+// TestLeaksAreFound: the real Envoy leaks with each of them, and the check says so.
+func TestLeaksAreFound(t *testing.T) {
+	t.Parallel()
+	for name, l := range leaks {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newLeakRig(t, l)
+			path := l.path
+			switch path {
+			case "":
+				path = "/v1.0/things"
+			case "person":
+				path = "/v1.0/things/" + string(r.codec.AppendReversible(nil, []byte("revealed")))
+			}
+			seen := r.ask(t, path)
+			if !l.leaked(r, seen) {
+				t.Errorf("nothing got out: %+v", seen)
+			}
+			config, err := check.Read(r.bootstrap)
+			if err != nil {
+				t.Fatal(err)
+			}
+			findings := config.Check(check.Options{Hosts: []string{upstream}, RequestTimeout: 4 * time.Second})
+			if !check.Failed(findings) || !slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Code == l.code }) {
+				t.Errorf("the check found %v", findings)
+			}
+		})
+	}
+}
+
+// leakRig is a real Envoy between a client, a processor, Graph and somebody else.
+type leakRig struct {
+	*world
+	envoy     *envoytest.Envoy
+	authority *envoytest.Authority
+	bootstrap []byte
+	names     []string // on the certificate of somebody else
+	address   *corev3.Address
+
+	mu           sync.Mutex
+	graph, other *http.Request
+	mirrored     chan struct{}
+}
+
+func newLeakRig(t *testing.T, l leak) *leakRig {
+	t.Helper()
+	r := &leakRig{world: newWorld(t), authority: envoytest.NewAuthority(t)}
+	path := envoytest.Socket(t)
+	if !l.noProcessor {
+		listener, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		processor := r.server.NewGRPC()
+		go processor.Serve(listener)
+		t.Cleanup(processor.Stop)
+	}
+	graph := r.serve(t, &r.graph, upstream)
+	other := r.serve(t, &r.other, "other.example")
+	host, port, err := net.SplitHostPort(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var number uint32
+	fmt.Sscan(port, &number)
+	r.address = &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+		Address: host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: number},
+	}}}
+	r.envoy = envoytest.StartChanged(t, r.authority, envoy.Config{
+		Processor: path,
+		Upstream:  envoy.Upstream{Host: upstream, Address: graph},
+	}, func(b *bootstrapv3.Bootstrap) {
+		s := takeApart(t, b)
+		l.change(t, r, s)
+		s.together(t)
+		if r.bootstrap, err = envoy.JSON(b); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return r
+}
+
+// serve answers like Graph, and remembers in last what it was asked.
+func (r *leakRig) serve(t *testing.T, last **http.Request, name string) (address string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, asked *http.Request) {
+		r.mu.Lock()
+		*last = asked.Clone(t.Context())
+		r.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"value":[{"size":1,"secret":"`+canary+`"}]}`)
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{r.authority.Issue(t, name).TLS}}
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// ask sends one request, and waits a moment for copies and logs of it.
+func (r *leakRig) ask(t *testing.T, path string) leakSeen {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), "GET", r.envoy.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "host-of-the-caller.example"
+	response, err := r.envoy.Client(t, true).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	r.envoy.Kill()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return leakSeen{response.Header, string(body), r.graph, r.other, fmt.Sprint(r.envoy.AccessLog(t))}
+}
+
+// addOther adds a cluster that leads to somebody else and accepts whom it has to be,
+// or name if there is one.
+func (r *leakRig) addOther(t *testing.T, s *spoiled, name string) {
+	t.Helper()
+	other := proto.CloneOf(s.cluster(t, "graph"))
+	other.Name, other.LoadAssignment.ClusterName = "other", "other"
+	other.LoadAssignment.Endpoints[0].LbEndpoints[0].GetEndpoint().Address = r.address
+	context := &tlsv3.UpstreamTlsContext{}
+	if err := other.GetTransportSocket().GetTypedConfig().UnmarshalTo(context); err != nil {
+		t.Fatal(err)
+	}
+	if name == "" {
+		name = "other.example"
+	}
+	context.Sni = name
+	context.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames[0].Matcher = &matcherv3.StringMatcher{
+		MatchPattern: &matcherv3.StringMatcher_Exact{Exact: name},
+	}
+	other.GetTransportSocket().GetTypedConfig().Value = packed(t, context).Value
+	s.bootstrap.StaticResources.Clusters = append(s.bootstrap.StaticResources.Clusters, other)
+}
+
+// spoiled is a bootstrap that is taken apart to be changed.
+type spoiled struct {
+	bootstrap *bootstrapv3.Bootstrap
+	hcm       *hcmv3.HttpConnectionManager
+}
+
+func takeApart(t *testing.T, b *bootstrapv3.Bootstrap) *spoiled {
+	t.Helper()
+	s := &spoiled{bootstrap: b, hcm: &hcmv3.HttpConnectionManager{}}
+	if err := b.StaticResources.Listeners[0].FilterChains[0].Filters[0].GetTypedConfig().UnmarshalTo(s.hcm); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *spoiled) together(t *testing.T) {
+	t.Helper()
+	s.bootstrap.StaticResources.Listeners[0].FilterChains[0].Filters[0].GetTypedConfig().Value = packed(t, s.hcm).Value
+}
+
+func (s *spoiled) host() *routev3.VirtualHost { return s.hcm.GetRouteConfig().VirtualHosts[0] }
+
+func (s *spoiled) route() *routev3.Route { return s.host().Routes[0] }
+
+func (s *spoiled) at(t *testing.T, name string) int {
+	t.Helper()
+	i := slices.IndexFunc(s.hcm.HttpFilters, func(f *hcmv3.HttpFilter) bool { return f.Name == name })
+	if i < 0 {
+		t.Fatal("no filter " + name)
+	}
+	return i
+}
+
+func (s *spoiled) filter(t *testing.T, name string) *hcmv3.HttpFilter {
+	t.Helper()
+	return s.hcm.HttpFilters[s.at(t, name)]
+}
+
+// insert puts a filter before another.
+func (s *spoiled) insert(t *testing.T, before, name string, m proto.Message) {
+	t.Helper()
+	s.hcm.HttpFilters = slices.Insert(s.hcm.HttpFilters, s.at(t, before), &hcmv3.HttpFilter{
+		Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(t, m)},
+	})
+}
+
+func (s *spoiled) set(t *testing.T, name string, m proto.Message) {
+	t.Helper()
+	s.filter(t, name).ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(t, m)}
+}
+
+func (s *spoiled) extProc(t *testing.T, change func(*extprocfilterv3.ExternalProcessor)) {
+	t.Helper()
+	p := &extprocfilterv3.ExternalProcessor{}
+	if err := s.filter(t, "envoy.filters.http.ext_proc").GetTypedConfig().UnmarshalTo(p); err != nil {
+		t.Fatal(err)
+	}
+	change(p)
+	s.set(t, "envoy.filters.http.ext_proc", p)
+}
+
+func (s *spoiled) cluster(t *testing.T, name string) *clusterv3.Cluster {
+	t.Helper()
+	for _, c := range s.bootstrap.StaticResources.Clusters {
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatal("no cluster " + name)
+	return nil
+}
+
+// options changes how a cluster speaks HTTP.
+func (s *spoiled) options(t *testing.T, cluster string, change func(*upstreamhttpv3.HttpProtocolOptions)) {
+	t.Helper()
+	const key = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+	c, o := s.cluster(t, cluster), &upstreamhttpv3.HttpProtocolOptions{}
+	if err := c.TypedExtensionProtocolOptions[key].UnmarshalTo(o); err != nil {
+		t.Fatal(err)
+	}
+	change(o)
+	c.TypedExtensionProtocolOptions[key] = packed(t, o)
+}
+
+func packed(t *testing.T, m proto.Message) *anypb.Any {
+	t.Helper()
+	a, err := anypb.New(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func appendHeader(name, value string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
+		Header: &corev3.HeaderValue{Key: name, Value: value}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+	}}}
+}
