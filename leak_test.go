@@ -33,15 +33,20 @@ const (
 )
 
 // TestSecretsStayInside runs the sidecar as its own process at the most talkative
-// level and drives it through successes and failures of all kinds. Then it looks
-// through everything that came out, and through what Envoy could be asked, for
-// all that was secret.
+// level, with traces and a shared quota, and drives it through successes and failures
+// of all kinds. Then it looks through everything that came out, and through what Envoy
+// could be asked, for all that was secret.
 func TestSecretsStayInside(t *testing.T) {
 	l := newLab(t, nil)
 	access := &logBuffer{}
+	sent, collector := startCollector(t)
+	l.config.Tracing = TracingConfig{Endpoint: collector, Sampling: 1}
+	limits, service := startLimiter(t)
+	l.config.Envoy.RateLimit.Service = service
 	c := l.launchCommand("run", func(c *child) {
 		c.Stdout = access
-		c.Env = append(c.Env, "GRAPHVEIL_SALT="+labSalt, "GRAPHVEIL_KEY="+labKey)
+		// The last is no list of headers, which the library that reads it would print.
+		c.Env = append(c.Env, "GRAPHVEIL_SALT="+labSalt, "GRAPHVEIL_KEY="+labKey, "OTEL_EXPORTER_OTLP_HEADERS="+saidToken)
 	})
 	c.find(t, "processor ready")
 	address := strings.TrimPrefix(c.find(t, "sidecar listening").URL, "https://")
@@ -59,9 +64,21 @@ func TestSecretsStayInside(t *testing.T) {
 		t.Log("the environment of Envoy is looked at on Linux only")
 	}
 	wait(t, "a record of each exchange", func() bool { return strings.Count(c.logs.String(), `"msg":"exchange"`) >= exchanges })
+	wait(t, "Envoy to send its spans", func() bool { _, text := sent.all(); return strings.Count(text, `"request"`) >= exchanges/2 })
 	l.check(c.Process.Signal(os.Interrupt))
 	c.end(t, l)
 	out["the logs"], out["the access log"] = c.logs.String(), access.String()
+	spans, text := sent.all()
+	if len(spans) < 2*exchanges { // of Envoy and of the processor
+		t.Errorf("%d spans of %d exchanges", len(spans), exchanges)
+	}
+	out["the spans"] = text
+	// It is told whose quota is taken, by the tenant's id.
+	asked := fmt.Sprint(limits.asked())
+	if !strings.Contains(asked, "connector=entra_id") {
+		t.Errorf("the rate limit service was asked %s", asked)
+	}
+	out["what the rate limit service was asked"] = strings.ReplaceAll(asked, strings.ToLower(l.ID()), "")
 
 	for what, secret := range l.secrets(t) {
 		for where, text := range out {

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -62,6 +62,13 @@ func (l *limiter) ShouldRateLimit(_ context.Context, r *rlsv3.RateLimitRequest) 
 		answer.Statuses = append(answer.Statuses, status)
 	}
 	return answer, nil
+}
+
+// asked are the descriptors of all questions so far, counted.
+func (l *limiter) asked() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.taken)
 }
 
 // startLimiter reads what `graphveil envoy ratelimits` prints and returns the address.
@@ -126,10 +133,8 @@ func TestSharedLimitsOfThePolicy(t *testing.T) {
 		whose(mailClient) + "connector=outlook_mail":                        1,
 		whose(mailClient) + "connector=outlook_mail endpoint=sent_messages": 1,
 	}
-	service.mu.Lock()
-	defer service.mu.Unlock()
-	if fmt.Sprint(service.taken) != fmt.Sprint(want) {
-		t.Errorf("the service counted\n%v\nwant\n%v", service.taken, want)
+	if taken := service.asked(); !maps.Equal(taken, want) {
+		t.Errorf("the service counted\n%v\nwant\n%v", taken, want)
 	}
 	for _, found := range leaks(last.logs.String()+last.access.String(), l.canaries()) {
 		t.Errorf("logs have %s", found)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -41,6 +43,7 @@ func (c TracingConfig) start(ctx context.Context, log *slog.Logger) (*traces, er
 	if !(c.Sampling >= 0 && c.Sampling <= 1) {
 		return nil, fmt.Errorf("reading the configuration: tracing.sampling is %g, must be from 0 to 1", c.Sampling)
 	}
+	forgetVariables()
 	exporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(c.Endpoint), otlptracegrpc.WithInsecure())
 	if err != nil {
 		return nil, fmt.Errorf("starting traces: %w", err)
@@ -54,6 +57,18 @@ func (c TracingConfig) start(ctx context.Context, log *slog.Logger) (*traces, er
 			attribute.String("service.version", version()),
 		)),
 	)}, nil
+}
+
+// forgetVariables takes OTEL_* out of the environment. The libraries would send the
+// headers that these name, secrets among them, to the collector without TLS, print
+// those that they cannot read, and take other queues and resources from them; a
+// platform may have put them there for the workload.
+func forgetVariables() {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OTEL_") {
+			_ = os.Unsetenv(name) // fails for no name that is there
+		}
+	}
 }
 
 // tracer makes the spans of exchanges, or is nil.

@@ -3,16 +3,21 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -20,14 +25,17 @@ import (
 // spans is a collector of traces on loopback that keeps all that it is sent.
 type spans struct {
 	collector.UnimplementedTraceServiceServer
-	mu   sync.Mutex
-	sent []*collector.ExportTraceServiceRequest
+	mu      sync.Mutex
+	sent    []*collector.ExportTraceServiceRequest
+	headers []string // of each request, as text
 }
 
-func (s *spans) Export(_ context.Context, r *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+func (s *spans) Export(ctx context.Context, r *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+	headers, _ := metadata.FromIncomingContext(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent = append(s.sent, proto.CloneOf(r))
+	s.headers = append(s.headers, fmt.Sprint(headers))
 	return &collector.ExportTraceServiceResponse{}, nil
 }
 
@@ -184,5 +192,79 @@ func TestTracingConfiguration(t *testing.T) {
 	r := l.start()
 	if answer := call(t, r.address, l.tls(), wireCall{protocol: "h2", target: "/v1.0/users?$top=2"}); answer.String() != "200" {
 		t.Errorf("without a collector: %s", &answer)
+	}
+}
+
+// TestTracingVariables: OTEL_* in the environment, which may be there for others, changes
+// nothing and is told to nobody.
+func TestTracingVariables(t *testing.T) {
+	const secret = "SECRETofTheEnvironment"
+	for name, value := range map[string]string{
+		"OTEL_EXPORTER_OTLP_HEADERS": "api-key=" + secret, "OTEL_EXPORTER_OTLP_TRACES_HEADERS": secret, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+		"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere/" + secret, "OTEL_EXPORTER_OTLP_TIMEOUT": secret, "OTEL_RESOURCE_ATTRIBUTES": "who=" + secret, "OTEL_SERVICE_NAME": secret,
+		"OTEL_BSP_MAX_QUEUE_SIZE": "-1", "OTEL_TRACES_SAMPLER": "always_off", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "0", "OTEL_SDK_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	sent, endpoint := startCollector(t)
+	traces, err := TracingConfig{Endpoint: endpoint, Sampling: 1}.start(t.Context(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := traces.tracer().Start(t.Context(), "one")
+	span.End()
+	traces.stop()
+	list, text := sent.all()
+	if len(list) != 1 || list[0].Name != "one" {
+		t.Fatalf("the collector got %s", text)
+	}
+	for where, text := range map[string]string{"the spans": text, "the headers": fmt.Sprint(sent.headers)} {
+		if strings.Contains(text, secret) || strings.Contains(text, "api-key") {
+			t.Errorf("in %s: %s", where, text)
+		}
+	}
+	if n := len(sent.sent[0].ResourceSpans[0].Resource.Attributes); n != 2 {
+		t.Errorf("the resource has %d attributes: %s", n, text)
+	}
+}
+
+// TestTracingCollectorHangs: a collector that takes connections and never answers neither
+// holds exchanges up nor fills memory, and the end waits for it for a few seconds only.
+func TestTracingCollectorHangs(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	traces, err := TracingConfig{Endpoint: listener.Addr().String(), Sampling: 1}.start(t.Context(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer := traces.tracer()
+	spend := func(n int) {
+		for range n {
+			_, span := tracer.Start(context.Background(), "one")
+			span.End()
+		}
+	}
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	spend(10_000) // more than wait in the queue
+	before, began := heap(), time.Now()
+	spend(100_000)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("100,000 spans took %s", took)
+	}
+	if grown := heap() - before; grown > 8<<20 {
+		t.Errorf("they hold %d bytes", grown)
+	}
+	began = time.Now()
+	traces.stop()
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("the end took %s", took)
 	}
 }
