@@ -49,6 +49,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"setting", "value"}),
 	}
 	r.MustRegister(m.exchanges, m.decision, m.duration, m.bytes, m.fields, m.stalls, m.modes)
+	for _, unsafe := range unsafeModes() { // from 0, or nobody sees the first one as an increase
+		m.modes.WithLabelValues(unsafe.setting, unsafe.value)
+	}
 	return m
 }
 

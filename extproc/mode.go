@@ -2,6 +2,8 @@ package extproc
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +35,20 @@ func unsafeMode(m *wire.Request, first bool) (mode, bool) {
 		return mode{"request_body_mode", bodyMode(m.RequestBodyMode), "NONE"}, true
 	}
 	return mode{}, false
+}
+
+// unsafeModes are all that unsafeMode finds.
+func unsafeModes() []mode {
+	modes := []mode{{setting: "observability_mode", value: "true"}}
+	for _, name := range append(slices.Sorted(maps.Values(filterv3.ProcessingMode_BodySendMode_name)), "unknown") {
+		if name != "FULL_DUPLEX_STREAMED" {
+			modes = append(modes, mode{setting: "response_body_mode", value: name})
+		}
+		if name != "NONE" {
+			modes = append(modes, mode{setting: "request_body_mode", value: name})
+		}
+	}
+	return modes
 }
 
 // bodyMode is the name of a mode: a fixed word, also for one that is not known yet.

@@ -69,8 +69,8 @@ func graphTimes(slow int) string {
 	return bucket("10000", 100-slow) + bucket("30000", 100) + bucket("+Inf", 100)
 }
 
-// graph is a counter of Envoy's cluster and the requests that it is a share of.
-func graph(name, label string, growth int) string {
+// graphSeries is a counter of Envoy's cluster and the requests that it is a share of.
+func graphSeries(name, label string, growth int) string {
 	return series(name, `envoy_cluster_name="graph",`+label, fmt.Sprintf("0+%dx120", growth)) +
 		series("envoy_cluster_upstream_rq_total", `envoy_cluster_name="graph"`, "0+100x120")
 }
@@ -110,6 +110,27 @@ var samples = map[string]sample{
 		series("graphveil_policy_reloads_total", `result="rejected"`, "0x110 1x10"),
 		series("graphveil_policy_reloads_total", `result="ok"`, "0x110 1x10") + series("graphveil_policy_reloads_total", `result="rejected"`, "1x120"),
 	},
+	"GraphveilKeysRejected": {
+		series("graphveil_key_reloads_total", `result="rejected"`, "0x110 1x10"),
+		series("graphveil_key_reloads_total", `result="ok"`, "0x110 1x10") + series("graphveil_key_reloads_total", `result="rejected"`, "1x120"),
+	},
+	"GraphveilDecisionLogsDropped": {
+		series("graphveil_decision_log_dropped_total", `cause="queue_full"`, "0x115 3x5"),
+		series("graphveil_decision_log_dropped_total", `cause="queue_full"`, "3x120"),
+	},
+	"GraphveilMalformedResponses": {exchanges(10_000, 1, "refused", "response_malformed"), exchanges(10_000, 1, "refused", "upstream_error")},
+	"GraphveilUnsafeMode": {
+		series("graphveil_unsafe_modes_total", `setting="response_body_mode",value="NONE"`, "0x118 1x2"),
+		series("graphveil_unsafe_modes_total", `setting="response_body_mode",value="NONE"`, "1x120"),
+	},
+	"GraphveilRateLimitServiceFailing": {
+		series("envoy_cluster_ratelimit_error", `envoy_cluster_name="graph"`, "0+1x120"),
+		series("envoy_cluster_ratelimit_error", `envoy_cluster_name="graph"`, "0x100 1x20"),
+	},
+	"GraphveilEnvoyFilesRejected": {
+		series("envoy_sds_key_rotation_failed", `envoy_xds_resource_name="ingress_certificate"`, "0x110 1x10"),
+		series("envoy_sds_key_rotation_failed", `envoy_xds_resource_name="ingress_certificate"`, "1x120"),
+	},
 	"GraphveilUnknownFields":     {fields("unknown", 1), fields("dropped", 50)},
 	"GraphveilMistypedFields":    {fields("mistyped", 1), fields("dropped", 50)},
 	"GraphveilDenying":           {exchanges(90, 10, "denied", "query_not_allowed"), exchanges(98, 2, "denied", "query_not_allowed")},
@@ -139,13 +160,13 @@ var samples = map[string]sample{
 		series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="processor"`, "0+1x120"),
 	},
 	"GraphveilGraphFailing": {
-		graph("envoy_cluster_upstream_rq_xx", `envoy_response_code_class="5"`, 10),
-		graph("envoy_cluster_upstream_rq_xx", `envoy_response_code_class="5"`, 2) + series("envoy_cluster_upstream_rq_xx", `envoy_cluster_name="graph",envoy_response_code_class="4"`, "0+90x120"),
+		graphSeries("envoy_cluster_upstream_rq_xx", `envoy_response_code_class="5"`, 10),
+		graphSeries("envoy_cluster_upstream_rq_xx", `envoy_response_code_class="5"`, 2) + series("envoy_cluster_upstream_rq_xx", `envoy_cluster_name="graph",envoy_response_code_class="4"`, "0+90x120"),
 	},
 	"GraphveilGraphSlow": {graphTimes(10), graphTimes(1)},
 	"GraphveilThrottled": {
-		graph("envoy_cluster_upstream_rq", `envoy_response_code="429"`, 10),
-		graph("envoy_cluster_upstream_rq", `envoy_response_code="429"`, 2) + series("envoy_cluster_upstream_rq", `envoy_cluster_name="graph",envoy_response_code="404"`, "0+90x120"),
+		graphSeries("envoy_cluster_upstream_rq", `envoy_response_code="429"`, 10),
+		graphSeries("envoy_cluster_upstream_rq", `envoy_response_code="429"`, 2) + series("envoy_cluster_upstream_rq", `envoy_cluster_name="graph",envoy_response_code="404"`, "0+90x120"),
 	},
 	"GraphveilOverflow": {
 		series("envoy_cluster_upstream_rq_pending_overflow", `envoy_cluster_name="graph"`, "0x118 1x2"),
@@ -159,6 +180,35 @@ var samples = map[string]sample{
 		series("envoy_listener_ssl_certificate_expiration_unix_time_seconds", "", expiry(-5)),
 		series("envoy_listener_ssl_certificate_expiration_unix_time_seconds", "", expiry(day)),
 	},
+}
+
+// more are series that are not as simple: a counter with labels is not there before it
+// counts, and not every request leads to a connector.
+var more = []struct {
+	alert, what string
+	loaded      string
+	fires       bool
+}{
+	{"GraphveilInternalError", "the first one of a process", exchanges(100, 0, "denied", "x") + bad("", "denied", "policy_error", "_x117 1x3"), true},
+	{"GraphveilInternalError", "one of long ago", exchanges(100, 0, "denied", "x") + bad("", "denied", "policy_error", "_x10 1x110"), false},
+	{"GraphveilUnknownFields", "a page that is read once a day", firstFields("unknown", "_x80 5x40"), true},
+	{"GraphveilUnknownFields", "one of long ago", firstFields("unknown", "_x10 5x110"), false},
+	{"GraphveilMistypedFields", "a page that is read once a day", firstFields("mistyped", "_x80 5x40"), true},
+	{"GraphveilMistypedFields", "one of long ago", firstFields("mistyped", "_x10 5x110"), false},
+	{"GraphveilDenying", "a few paths that nobody serves", exchanges(1000, 0, "denied", "x") + bad("", "denied", "path_not_allowed", "0+1x120"), false},
+	{"GraphveilDenying", "many paths that nobody serves", exchanges(1000, 0, "denied", "x") + bad("", "denied", "path_not_allowed", "0+100x120"), true},
+	{"GraphveilAborted", "a few that led nowhere", exchanges(1000, 0, "denied", "x") + bad("", "aborted", "", "0+1x120"), false},
+	{"GraphveilGraphUnreachable", "no address", series("envoy_cluster_upstream_cx_none_healthy", `envoy_cluster_name="graph"`, "0+1x120"), true},
+	{"GraphveilGraphUnreachable", "not even the first connection", series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="graph"`, "0x120"), false},
+}
+
+// bad are exchanges of a connector that does not have to be one.
+func bad(connector, outcome, code, values string) string {
+	return series("graphveil_exchanges_total", fmt.Sprintf(`connector=%q,endpoint="",outcome=%q,code=%q`, connector, outcome, code), values)
+}
+
+func firstFields(class, values string) string {
+	return series("graphveil_fields_total", fmt.Sprintf(`connector="c",endpoint="e",class=%q`, class), values)
 }
 
 func fields(class string, growth int) string {
@@ -175,8 +225,8 @@ func memory(used, limit int) string {
 // TestAlertsFire evaluates each alert every minute as Prometheus does, over a
 // series that means trouble and over a healthy one.
 func TestAlertsFire(t *testing.T) {
-	known := map[string]bool{}
-	for _, r := range alerts(t) {
+	known, all := map[string]bool{}, alerts(t)
+	for _, r := range all {
 		known[r.Alert] = true
 		s, ok := samples[r.Alert]
 		if !ok {
@@ -191,6 +241,16 @@ func TestAlertsFire(t *testing.T) {
 				t.Errorf("fires on\n%s", s.healthy)
 			}
 		})
+	}
+	for _, s := range more {
+		i := slices.IndexFunc(all, func(r rulefmt.Rule) bool { return r.Alert == s.alert })
+		if i < 0 {
+			t.Errorf("there is no alert %s", s.alert)
+			continue
+		}
+		if got := fires(t, all[i], s.loaded); got != s.fires {
+			t.Errorf("%s, %s: fires %t on\n%s", s.alert, s.what, got, s.loaded)
+		}
 	}
 	for name := range samples {
 		if !known[name] {

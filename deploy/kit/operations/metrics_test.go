@@ -2,6 +2,7 @@ package operations
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,8 +34,14 @@ func checkExpression(t *testing.T, where, expression string) {
 			return nil
 		}
 		for _, m := range selector.LabelMatchers {
-			if m.Name != "__name__" && !all.has(selector.Name, m.Name) {
+			if m.Name == "__name__" {
+				continue
+			}
+			if !all.has(selector.Name, m.Name) {
 				t.Errorf("%s: %s has no label %s", where, selector.Name, m.Name)
+			}
+			if values := vocabulary(t, all, selector.Name, m.Name); values != nil && !slices.ContainsFunc(values, m.Matches) {
+				t.Errorf("%s: no %s of %s can match %s", where, m.Name, selector.Name, m)
 			}
 		}
 		for _, above := range path {
@@ -53,6 +60,27 @@ func checkExpression(t *testing.T, where, expression string) {
 	if selectors == 0 {
 		t.Errorf("%s: %s asks for no metric", where, expression)
 	}
+}
+
+// vocabulary are the values that a label can have, as far as they are known: nil for others.
+func vocabulary(t *testing.T, all families, metric, label string) []string {
+	t.Helper()
+	switch label {
+	case "job":
+		return []string{"graphveil", "graphveil-envoy"}
+	case "outcome":
+		return []string{"sanitized", "denied", "refused", "aborted"}
+	case "class":
+		return []string{"kept", "dropped", "pseudonymized", "mistyped", "unknown"}
+	case "code":
+		return append(firsts(firstCell, read(t, codesFile)), "")
+	case "envoy_response_code", "envoy_response_code_class":
+		return nil // those that there were
+	}
+	if label == "result" || strings.HasPrefix(label, "envoy_") {
+		return all.values(metric, label)
+	}
+	return nil
 }
 
 // TestAlertsAskForWhatIsThere holds every metric and label of the alerts against

@@ -2,17 +2,17 @@ package operations
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +27,10 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/graphveil/graphveil/bench/tenant"
+	"github.com/graphveil/graphveil/bench/tenant/entra"
+	"github.com/graphveil/graphveil/bench/tenant/graph"
 )
 
 // families are metrics by name, with the names that a histogram's series have.
@@ -49,8 +53,8 @@ var scraped = sync.OnceValues(func() (families, error) {
 	if err := scrapeDemo(binary, all); err != nil {
 		return nil, fmt.Errorf("the demo: %w", err)
 	}
-	if err := scrapeCertificate(binary, dir, all); err != nil {
-		return nil, fmt.Errorf("a processor with a certificate: %w", err)
+	if err := scrapeSidecar(binary, dir, all); err != nil {
+		return nil, fmt.Errorf("a sidecar with more: %w", err)
 	}
 	return all, nil
 })
@@ -65,15 +69,11 @@ func metrics(t *testing.T) families {
 	return all
 }
 
-// start runs the program in the root of the repository, where it finds Envoy.
-func start(binary string, args ...string) (*exec.Cmd, *bufio.Reader, error) {
+// command is the program in the root of the repository, where it finds Envoy.
+func command(binary string, args ...string) *exec.Cmd {
 	c := exec.Command(binary, args...)
-	c.Dir, c.Stderr = root, os.Stderr
-	out, err := c.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	return c, bufio.NewReader(out), c.Start()
+	c.Dir = root
+	return c
 }
 
 func stop(c *exec.Cmd) {
@@ -84,12 +84,17 @@ func stop(c *exec.Cmd) {
 // scrapeDemo asks the demo's proxy for something that is served and for something
 // that is not, and scrapes both processes.
 func scrapeDemo(binary string, all families) error {
-	c, out, err := start(binary, "demo", "--json", "--users", "5", "--messages", "20")
+	c := command(binary, "demo", "--json", "--users", "5", "--messages", "20")
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
 	if err != nil {
 		return err
 	}
+	if err := c.Start(); err != nil {
+		return err
+	}
 	defer stop(c)
-	line, err := out.ReadBytes('\n')
+	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err != nil {
 		return err
 	}
@@ -106,88 +111,134 @@ func scrapeDemo(binary string, all families) error {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(authority)
-	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "localhost"}}}
+	client := httpsClient(pool)
 	for path, want := range map[string]int{"/v1.0/users?$top=2": 200, "/v1.0/nobody": 403} {
-		if status, _, err := get(&client, demo.Proxy+path); err != nil || status != want {
+		if status, _, err := fetch(client, demo.Proxy+path); err != nil || status != want {
 			return fmt.Errorf("asking the proxy: %d, %w", status, err)
 		}
 	}
-	admin := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", demo.EnvoyAdmin)
-	}}}
 	if err := all.scrape(http.DefaultClient, demo.Metrics); err != nil {
 		return err
 	}
-	return all.scrape(&admin, "http://envoy/stats/prometheus")
+	return all.scrape(socketClient(demo.EnvoyAdmin), "http://envoy/stats/prometheus")
 }
 
-// scrapeCertificate scrapes a processor that signs in with a certificate, of which
-// it tells when it ends. Entra is not there; that is said on standard error.
-func scrapeCertificate(binary, dir string, all families) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	admin := listener.Addr().String()
-	listener.Close()
-	file := filepath.Join(dir, "certificate.pem")
-	if err := writeCertificate(file); err != nil {
-		return err
-	}
-	config := fmt.Sprintf(`
-pseudonyms: {salt_file: %[1]s, key_file: %[1]s}
-tokens:
-  tenant: 11111111-1111-4111-8111-111111111111
-  authority: https://127.0.0.1:1
-  skip_instance_discovery: true
-  credential: {certificate: {file: %[1]s}}
-  connectors: {entra_id: {client_id: 22222222-2222-4222-8222-222222222222}}
-processor: {listen: %[2]s, admin: %[3]q, drain_timeout: 1s}
-`, file, filepath.Join(dir, "p.sock"), admin)
-	configFile := filepath.Join(dir, "graphveil.yaml")
-	if err := os.WriteFile(configFile, []byte(config), 0o600); err != nil {
-		return err
-	}
-	c, _, err := start(binary, "serve", "--config", configFile)
-	if err != nil {
-		return err
-	}
-	defer stop(c)
-	const wanted = "graphveil_token_certificate_expiry_timestamp_seconds"
-	for end := time.Now().Add(30 * time.Second); all[wanted] == nil; time.Sleep(100 * time.Millisecond) {
-		if err := all.scrape(http.DefaultClient, "http://"+admin+"/metrics"); err != nil && time.Now().After(end) {
-			return err
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("no %s", wanted)
-		}
-	}
-	return nil
-}
-
-func writeCertificate(file string) error {
+// scrapeSidecar scrapes a sidecar that has what is off by default and has metrics of its own: a
+// certificate to sign in with, decision logs, and limits, with nobody who keeps the shared one.
+// At first it gets no token.
+func scrapeSidecar(binary, dir string, all families) error {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return err
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "graphveil"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	certificate, err := entra.SelfSigned(key, time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour))
 	if err != nil {
 		return err
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	const client = "22222222-2222-4222-8222-222222222222"
+	lab, err := tenant.Start(context.Background(), tenant.Config{
+		Graph: graph.Config{Seed: 1, Users: 5},
+		Apps:  []entra.App{{ClientID: client, Roles: []string{"User.Read.All", "GroupMember.Read.All"}, Certificates: []*x509.Certificate{certificate}}},
+	})
 	if err != nil {
 		return err
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
-	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
-	return os.WriteFile(file, text, 0o600)
+	defer lab.Close()
+	lab.Entra.Disable(client) // the first attempt fails
+	own, err := lab.CA.Issue("localhost", "127.0.0.1")
+	if err != nil {
+		return err
+	}
+	if _, _, err := tenant.WritePair(dir, "tls", own); err != nil {
+		return err
+	}
+	files := map[string][]byte{
+		"salt": []byte("salt"), "key": []byte("key"), "ca.pem": lab.CA.PEM(), "opa.yaml": []byte("decision_logs: {console: true}\n"),
+		"entra.pem": append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}),
+			pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})...),
+	}
+	files["graphveil.yaml"] = fmt.Appendf(nil, `
+pseudonyms: {salt_file: %[1]s/salt, key_file: %[1]s/key}
+policy: {paths: [builtin], opa_config: %[1]s/opa.yaml}
+tokens:
+  tenant: %[2]s
+  authority: %[3]s
+  ca_file: %[1]s/ca.pem
+  skip_instance_discovery: true
+  credential: {certificate: {file: %[1]s/entra.pem}}
+  connectors: {entra_id: {client_id: %[4]s}}
+processor: {listen: %[1]s/p.sock, admin: "127.0.0.1:0", drain_timeout: 1s}
+envoy:
+  listen: 127.0.0.1:0
+  admin: %[1]s/envoy.sock
+  workers: 1
+  tls: {cert_file: %[1]s/tls.pem, key_file: %[1]s/tls-key.pem}
+  upstream: {address: %[5]q, ca_file: %[1]s/ca.pem}
+  rate_limit: {service: "127.0.0.1:1"}
+  local_rate_limit: {requests_per_second: 100}
+`, dir, lab.ID(), lab.Authority(), client, lab.GraphAddr)
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	c := command(binary, "run", "--config", filepath.Join(dir, "graphveil.yaml"))
+	log, err := c.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	defer stop(c)
+	var admin, url string
+	ready := false
+	lines := bufio.NewScanner(log)
+	for (!ready || url == "") && lines.Scan() {
+		var said struct{ Msg, Admin, URL string }
+		if json.Unmarshal(lines.Bytes(), &said) != nil {
+			continue
+		}
+		if said.Msg == "acquiring graph token failed" {
+			lab.Entra.Enable(client)
+		}
+		admin, url = cmp.Or(said.Admin, admin), cmp.Or(said.URL, url)
+		ready = ready || said.Msg == "processor ready"
+	}
+	go io.Copy(io.Discard, log) // until it ends
+	if url == "" {
+		return errors.New("it did not start")
+	}
+	users := strings.Replace(url, "127.0.0.1", "localhost", 1) + "/v1.0/users?$top=1"
+	// A token of the second in which the application was disabled is revoked, too.
+	proxy := httpsClient(lab.CA.Pool())
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		status, body, err := fetch(proxy, users)
+		if err == nil && status == http.StatusOK {
+			break
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("asking the proxy: %d, %w %s", status, err, body)
+		}
+	}
+	if err := all.scrape(http.DefaultClient, admin+"/metrics"); err != nil {
+		return err
+	}
+	return all.scrape(socketClient(filepath.Join(dir, "envoy.sock")), "http://envoy/stats/prometheus")
 }
 
-func get(client *http.Client, url string) (int, string, error) {
+func httpsClient(authorities *x509.CertPool) *http.Client {
+	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities, ServerName: "localhost"}}}
+}
+
+// socketClient asks Envoy's admin interface.
+func socketClient(path string) *http.Client {
+	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
+}
+
+func fetch(client *http.Client, url string) (int, string, error) {
 	response, err := client.Get(url)
 	if err != nil {
 		return 0, "", err
@@ -199,7 +250,7 @@ func get(client *http.Client, url string) (int, string, error) {
 
 // scrape adds the metrics that are exposed under an URL.
 func (f families) scrape(client *http.Client, url string) error {
-	status, text, err := get(client, url)
+	status, text, err := fetch(client, url)
 	if err != nil || status != http.StatusOK {
 		return fmt.Errorf("scraping: status %d, %w", status, err)
 	}
@@ -209,6 +260,9 @@ func (f families) scrape(client *http.Client, url string) error {
 		return fmt.Errorf("scraping: %w", err)
 	}
 	for name, family := range parsed {
+		if known := f[name]; known != nil {
+			family.Metric = append(family.Metric, known.Metric...)
+		}
 		f[name] = family
 		if t := family.GetType(); t == dto.MetricType_HISTOGRAM || t == dto.MetricType_SUMMARY {
 			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
@@ -224,12 +278,17 @@ func (f families) has(metric, label string) bool {
 	if label == "job" || label == "instance" || strings.HasSuffix(metric, "_bucket") && label == "le" {
 		return true
 	}
+	return len(f.values(metric, label)) > 0
+}
+
+// values are those of a label in the series of a metric.
+func (f families) values(metric, label string) (values []string) {
 	for _, m := range f[metric].GetMetric() {
 		for _, l := range m.GetLabel() {
 			if l.GetName() == label {
-				return true
+				values = append(values, l.GetValue())
 			}
 		}
 	}
-	return false
+	return values
 }
