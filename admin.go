@@ -46,7 +46,11 @@ func listenAdmin(address string, wait bool) (*adminListener, error) {
 	case wait && errors.Is(err, syscall.EADDRINUSE):
 		return &adminListener{nil, address}, nil
 	}
-	return nil, fmt.Errorf("listening on processor.admin: %w", err)
+	hint := ""
+	if errors.Is(err, syscall.EADDRINUSE) {
+		hint = "\nhint: another program listens there, another graphveil perhaps; give processor.admin another port"
+	}
+	return nil, fmt.Errorf("listening on processor.admin: %w%s", err, hint)
 }
 
 // serve serves the admin endpoint until s is closed, or ctx ends while it waits.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/graphveil/graphveil/policy"
 )
 
@@ -190,14 +192,23 @@ deny contains "mail_only_for_reporting" if {
 }
 
 func TestEveryCommandTeaches(t *testing.T) {
-	for _, args := range [][]string{
-		{}, {"serve"}, {"run"}, {"demo"}, {"sanitize"}, {"policy"}, {"policy", "list"}, {"policy", "check"}, {"policy", "test"},
-		{"policy", "explain"}, {"setup"}, {"setup", "check"}, {"envoy", "config"}, {"envoy", "run"}, {"envoy", "ratelimits"}, {"bench"},
-	} {
-		stdout, stderr, exit := command(t, "", append(args, "--help")...)
-		if exit != 0 || !strings.Contains(stdout, "Usage:") || len(args) > 0 && args[0] != "policy" && !strings.Contains(stdout, "Examples:") {
-			t.Errorf("%v --help: exit %d\n%s%s", args, exit, stdout, stderr)
+	commands := 0
+	var teaches func(c *cobra.Command)
+	teaches = func(c *cobra.Command) {
+		commands++
+		if c.Short == "" || !c.HasSubCommands() && (c.Long == "" || c.Example == "") {
+			t.Errorf("%s: short %q, long %q, example %q", c.CommandPath(), c.Short, c.Long, c.Example)
 		}
+		for _, below := range c.Commands() {
+			teaches(below)
+		}
+	}
+	teaches(newRoot())
+	if commands < 18 {
+		t.Errorf("%d commands", commands)
+	}
+	if stdout, stderr, exit := command(t, "", "envoy", "check", "--help"); exit != 0 || !strings.Contains(stdout, "Usage:") || !strings.Contains(stdout, "Examples:") {
+		t.Errorf("exit %d\n%s%s", exit, stdout, stderr)
 	}
 }
 
@@ -217,10 +228,49 @@ func TestEnvoyConfigCommand(t *testing.T) {
 	if exit == 0 && strings.Contains(stdout, "tls.crt") {
 		t.Error("envoy config --secrets: the certificate is in the bootstrap, too")
 	}
-	if _, stderr, exit := command(t, "", "envoy", "config"); exit != exitUsage || !strings.Contains(stderr, "cert_file") {
+	bare := t.TempDir() + "/graphveil.yaml"
+	if err := os.WriteFile(bare, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, exit := command(t, "", "envoy", "config", "--config", bare); exit != exitUsage || !strings.Contains(stderr, "below envoy: checking tls.cert_file: is required") {
 		t.Errorf("without a certificate: exit %d, %s", exit, stderr)
 	}
 	if _, stderr, exit := command(t, "", "envoy", "config", "--config", "deploy/graphveil.yaml", "--format", "toml"); exit != exitUsage || !strings.Contains(stderr, "toml") {
 		t.Errorf("unknown format: exit %d, %s", exit, stderr)
+	}
+}
+
+// TestFirstMistakes: what goes wrong first is a mistake of the command line, and is
+// told with what to do.
+func TestFirstMistakes(t *testing.T) {
+	config := t.TempDir() + "/graphveil.yaml"
+	if err := os.WriteFile(config, []byte("tokens: {tenant: a tenant, credential: {file: {path: /nowhere}}, connectors: {entra_id: {client_id: "+directoryClient+"}}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args string
+		exit int
+		says string
+	}{
+		{"serve", exitUsage, "no configuration\nhint: --config"},
+		{"run", exitUsage, "no configuration\nhint: --config"},
+		{"envoy config", exitUsage, "no configuration\nhint: --config"},
+		{"envoy run", exitUsage, "no configuration\nhint: --config"},
+		{"envoy chek envoy.yaml", exitUsage, `unknown command "chek" for "graphveil envoy"` + "\nhint: did you mean check?"},
+		{"envoy chek --host x envoy.yaml", exitUsage, `unknown command "chek"`},
+		{"policy nonsense", exitUsage, "hint: graphveil policy --help"},
+		{"policy import other", exitUsage, "unknown command"},
+		{"serv", exitFailed, "Did you mean this?\n\tserve"},
+		{"serve --config " + config, exitFailed, "hint: it is the Directory (tenant) id"},
+	} {
+		stdout, stderr, exit := command(t, "", strings.Fields(test.args)...)
+		if exit != test.exit || stdout != "" || !strings.Contains(stderr, test.says) {
+			t.Errorf("graphveil %s: exit %d\n%s%s", test.args, exit, stdout, stderr)
+		}
+	}
+	for _, group := range []string{"policy", "envoy", "policy import"} {
+		if stdout, _, exit := command(t, "", strings.Fields(group)...); exit != 0 || !strings.Contains(stdout, "Available Commands") {
+			t.Errorf("graphveil %s: exit %d, %s", group, exit, stdout)
+		}
 	}
 }

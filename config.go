@@ -95,6 +95,14 @@ type LogConfig struct {
 	Level string `yaml:"level"`
 }
 
+// readConfigFile is for commands that can do nothing without a file.
+func readConfigFile(file string) (*Config, error) {
+	if file == "" {
+		return nil, errors.New("no configuration\nhint: --config names a file; docs/connect leads to one, deploy/graphveil.yaml documents every key. graphveil demo needs none")
+	}
+	return readConfig(file)
+}
+
 // readConfig reads the file, or returns the defaults for an empty name.
 func readConfig(file string) (*Config, error) {
 	c := &Config{}

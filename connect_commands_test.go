@@ -88,7 +88,7 @@ func parseCommand(arguments []string, whole bool) error {
 	if err != nil {
 		return err
 	}
-	if !command.Runnable() {
+	if command.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 		return errors.New("no such command")
 	}
 	if err := command.ParseFlags(rest); err != nil {

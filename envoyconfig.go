@@ -37,11 +37,11 @@ run' do so by themselves; docs/rotation.md).`,
 			if !ok {
 				return &exitError{exitUsage, fmt.Errorf("--format is %q, must be yaml or json", format)}
 			}
-			c, err := readConfig(file)
+			c, err := readConfigFile(file)
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
-			bootstrap, err := envoy.Render(c.envoy())
+			bootstrap, err := renderEnvoy(c.envoy())
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}

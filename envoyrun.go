@@ -37,7 +37,7 @@ else to standard error.`,
   curl http://localhost:9465/readyz`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := readConfig(file)
+			config, err := readConfigFile(file)
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
@@ -67,7 +67,7 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	bootstrap, err := envoy.Render(config.envoy())
+	bootstrap, err := renderEnvoy(config.envoy())
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

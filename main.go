@@ -93,5 +93,32 @@ To see what the shipped policy serves, and what it makes of a response:
 		return &exitError{exitUsage, fmt.Errorf("%w\nhint: %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(newServe(), newRun(), newDemo(), newSanitize(), newPolicy(), newSetup(), newEnvoy(), newBench())
+	for _, c := range root.Commands() {
+		refuseUnknown(c)
+	}
 	return root
+}
+
+// refuseUnknown lets a group of commands refuse a name that it does not have. By
+// itself cobra would print the group's help and exit with 0, and a script that asks
+// for `envoy chek` would take its configuration for a good one.
+func refuseUnknown(group *cobra.Command) {
+	for _, c := range group.Commands() {
+		refuseUnknown(c)
+	}
+	if !group.HasSubCommands() || group.Runnable() {
+		return
+	}
+	group.Args, group.SuggestionsMinimumDistance = cobra.ArbitraryArgs, 2
+	group.FParseErrWhitelist.UnknownFlags = true // they are the other command's
+	group.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		hint := c.CommandPath() + " --help"
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean " + near[0] + "?"
+		}
+		return &exitError{exitUsage, fmt.Errorf("unknown command %q for %q\nhint: %s", args[0], c.CommandPath(), hint)}
+	}
 }

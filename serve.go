@@ -51,7 +51,7 @@ func configFlag(c *cobra.Command, file *string) {
 }
 
 func serve(ctx context.Context, file string, replace bool) error {
-	config, err := readConfig(file)
+	config, err := readConfigFile(file)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 
 	"github.com/graphveil/graphveil/envoy"
 )
@@ -58,14 +59,23 @@ func (c *Config) envoy() envoy.Config {
 	return e
 }
 
+// renderEnvoy is envoy.Render with the place of its keys in the configuration.
+func renderEnvoy(c envoy.Config) (*bootstrapv3.Bootstrap, error) {
+	bootstrap, err := envoy.Render(c)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration, below envoy: %w", err)
+	}
+	return bootstrap, nil
+}
+
 func (s *sidecar) startEnvoy(ctx context.Context) error {
-	bootstrap, err := envoy.Render(s.config)
+	bootstrap, err := renderEnvoy(s.config)
 	if err != nil {
 		return err
 	}
 	process, err := envoy.Start(ctx, s.binary, bootstrap, s.options)
 	if err != nil {
-		return fmt.Errorf("starting Envoy: %w", err)
+		return err
 	}
 	s.current.Store(process)
 	return nil

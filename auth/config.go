@@ -57,7 +57,7 @@ var notTenants = []string{"common", "organizations", "consumers", "adfs", "dstsv
 // the first request. It does no I/O.
 func (c Config) Complete() (Config, Cloud, error) {
 	if !tenantPattern.MatchString(c.Tenant) || slices.Contains(notTenants, strings.ToLower(c.Tenant)) {
-		return c, Cloud{}, fmt.Errorf("tenant %q is not a tenant id or a domain name", c.Tenant)
+		return c, Cloud{}, fmt.Errorf("tenant %q is not a tenant id or a domain name\nhint: it is the Directory (tenant) id that Entra shows on its overview page, or a domain of the tenant", c.Tenant)
 	}
 	cloud, err := c.ResolveCloud()
 	if err != nil {
