@@ -68,13 +68,17 @@ func TestEnvoyRunEnds(t *testing.T) {
 }
 
 func TestEnvoyRunRefuses(t *testing.T) {
+	bare := t.TempDir() + "/graphveil.yaml"
+	if err := os.WriteFile(bare, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args []string
 		want string
 	}{
-		{[]string{"--drain-time", "25s"}, "processor.drain_timeout, 25s"},
-		{[]string{"--drain-time", "10ms"}, "--drain-time is 10ms"},
-		{nil, "cert_file"}, // without a configuration there is no certificate
+		{[]string{"--config", bare, "--drain-time", "25s"}, "processor.drain_timeout, 25s"},
+		{[]string{"--config", bare, "--drain-time", "10ms"}, "--drain-time is 10ms"},
+		{[]string{"--config", bare}, "cert_file"},
 	} {
 		_, stderr, exit := command(t, "", append([]string{"envoy", "run"}, test.args...)...)
 		if exit != exitUsage || !strings.Contains(stderr, test.want) {
