@@ -198,6 +198,11 @@ var more = []struct {
 	{"GraphveilDenying", "a few paths that nobody serves", exchanges(1000, 0, "denied", "x") + bad("", "denied", "path_not_allowed", "0+1x120"), false},
 	{"GraphveilDenying", "many paths that nobody serves", exchanges(1000, 0, "denied", "x") + bad("", "denied", "path_not_allowed", "0+100x120"), true},
 	{"GraphveilAborted", "a few that led nowhere", exchanges(1000, 0, "denied", "x") + bad("", "aborted", "", "0+1x120"), false},
+	{"GraphveilThrottled", "Envoy repeats all that Graph throttles", graphSeries("envoy_cluster_retry_upstream_rq", `envoy_response_code="429"`, 10), true},
+	{"GraphveilThrottled", "half of it is repeated", series("envoy_cluster_upstream_rq", `envoy_cluster_name="graph",envoy_response_code="429"`, "0+4x120") +
+		graphSeries("envoy_cluster_retry_upstream_rq", `envoy_response_code="429"`, 4), true},
+	{"GraphveilThrottled", "Envoy repeats something else", graphSeries("envoy_cluster_retry_upstream_rq", `envoy_response_code="503"`, 10), false},
+	{"GraphveilGraphFailing", "Envoy repeats what fails", graphSeries("envoy_cluster_retry_upstream_rq_xx", `envoy_response_code_class="5"`, 10), true},
 	{"GraphveilGraphUnreachable", "no address", series("envoy_cluster_upstream_cx_none_healthy", `envoy_cluster_name="graph"`, "0+1x120"), true},
 	{"GraphveilGraphUnreachable", "not even the first connection", series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="graph"`, "0x120"), false},
 }

@@ -101,7 +101,7 @@ type dashboard struct {
 		GridPos     struct{ X, Y, W, H int }
 		FieldConfig struct{ Defaults struct{ Unit string } }
 		Datasource  struct{ UID string }
-		Targets     []struct{ Expr string }
+		Targets     []struct{ Expr, LegendFormat string }
 	}
 }
 

@@ -124,8 +124,8 @@ func scrapeDemo(binary string, all families) error {
 }
 
 // scrapeSidecar scrapes a sidecar that has what is off by default and has metrics of its own: a
-// certificate to sign in with, decision logs, and limits, with nobody who keeps the shared one.
-// At first it gets no token.
+// certificate to sign in with, decision logs, and limits. At first it gets no token, and Graph
+// throttles it, answers what the policy does not name, and is fine; then the quota is used up.
 func scrapeSidecar(binary, dir string, all families) error {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -145,6 +145,11 @@ func scrapeSidecar(binary, dir string, all families) error {
 	}
 	defer lab.Close()
 	lab.Entra.Disable(client) // the first attempt fails
+	quota, err := startQuota()
+	if err != nil {
+		return err
+	}
+	defer quota.stop()
 	own, err := lab.CA.Issue("localhost", "127.0.0.1")
 	if err != nil {
 		return err
@@ -174,9 +179,9 @@ envoy:
   workers: 1
   tls: {cert_file: %[1]s/tls.pem, key_file: %[1]s/tls-key.pem}
   upstream: {address: %[5]q, ca_file: %[1]s/ca.pem}
-  rate_limit: {service: "127.0.0.1:1"}
+  rate_limit: {service: %[6]q, timeout: 5s}
   local_rate_limit: {requests_per_second: 100}
-`, dir, lab.ID(), lab.Authority(), client, lab.GraphAddr)
+`, dir, lab.ID(), lab.Authority(), client, lab.GraphAddr, quota.address)
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			return err
@@ -219,6 +224,22 @@ envoy:
 		}
 		if time.Now().After(end) {
 			return fmt.Errorf("asking the proxy: %d, %w %s", status, err, body)
+		}
+	}
+	for _, step := range []struct {
+		before func()
+		want   int
+	}{
+		{func() { lab.Graph.Inject(graph.Throttled(1, 1)) }, http.StatusOK}, // Envoy asks again
+		{func() {
+			lab.Graph.Inject(graph.Fault{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+				Body: graph.Text(`{"value":[{"id":"a","isNew":1,"mail":{"a":1}}]}`)})
+		}, http.StatusOK},
+		{func() { quota.full.Store(true) }, http.StatusTooManyRequests},
+	} {
+		step.before()
+		if status, body, err := fetch(proxy, users); err != nil || status != step.want {
+			return fmt.Errorf("got %d, want %d, %w %s", status, step.want, err, body)
 		}
 	}
 	if err := all.scrape(http.DefaultClient, admin+"/metrics"); err != nil {
