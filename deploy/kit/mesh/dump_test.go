@@ -36,10 +36,18 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/graphveil/graphveil/envoy/envoytest"
 )
 
 // listenerNames are the listeners for Graph.
-var listenerNames = map[string]string{"envoy-gateway": "graphveil/graph/https", "istio-sidecar": "0.0.0.0_8480"}
+var listenerNames = map[string]string{
+	"envoy-gateway": "graphveil/graph/https", "istio-sidecar": "0.0.0.0_8480", "istio-egress": "0.0.0.0_8443", "istio-egress-client": "0.0.0.0_8480",
+}
+
+// guarded are those with the processor: all but the one from which applications call
+// Istio's egress gateway.
+var guarded = []string{"envoy-gateway", "istio-egress", "istio-sidecar"}
 
 // readDump is what a control plane made of the manifests, as typed protos. Extensions
 // that only Istio's build of Envoy has are left out: the one here would refuse them.
@@ -131,10 +139,22 @@ func listenerOf(t *testing.T, name string) *listenerv3.Listener {
 	return nil
 }
 
+// chainOf is the filter chain for Graph: a neighbour may have one of its own.
+func chainOf(t *testing.T, l *listenerv3.Listener) *listenerv3.FilterChain {
+	t.Helper()
+	for _, chain := range l.GetFilterChains() {
+		if names := chain.GetFilterChainMatch().GetServerNames(); len(names) == 0 || slices.Contains(names, "graph.microsoft.com") {
+			return chain
+		}
+	}
+	t.Fatal("no filter chain")
+	return nil
+}
+
 // managerAt is where the connection manager is in a listener.
 func managerAt(t *testing.T, l *listenerv3.Listener) *listenerv3.Filter {
 	t.Helper()
-	for _, f := range l.GetFilterChains()[0].GetFilters() {
+	for _, f := range chainOf(t, l).GetFilters() {
 		if f.GetTypedConfig().MessageIs(&hcmv3.HttpConnectionManager{}) {
 			return f
 		}
@@ -150,10 +170,12 @@ func managerOf(t *testing.T, l *listenerv3.Listener) *hcmv3.HttpConnectionManage
 
 // place is what differs between a cluster and this machine.
 type place struct {
-	processor     string // socket
-	graph         *corev3.SocketAddress
-	caFile        string
-	cert, certKey string
+	processor string // socket
+	// upstream is Graph, or for who calls it the egress gateway.
+	upstream *corev3.SocketAddress
+	caFile   string
+	// own is the certificate that a mesh would give to this Envoy.
+	own envoytest.Pair
 }
 
 // static makes a bootstrap of a dump: what Envoy would ask its control plane for is
@@ -177,11 +199,11 @@ func static(t *testing.T, name string, p place, change func(*hcmv3.HttpConnectio
 	listener.Name = "ingress" // by which package envoy finds its address
 	listener.Address = loopback(0)
 	listener.BindToPort = nil
+	listener.FilterChains = []*listenerv3.FilterChain{chainOf(t, listener)}
 	for _, chain := range listener.GetFilterChains() {
 		if chain.GetTransportSocket() != nil {
 			tls := unpack[tlsv3.DownstreamTlsContext](t, chain.GetTransportSocket().GetTypedConfig())
-			tls.CommonTlsContext.TlsCertificateSdsSecretConfigs = nil
-			tls.CommonTlsContext.TlsCertificates = []*tlsv3.TlsCertificate{{CertificateChain: file(p.cert), PrivateKey: file(p.certKey)}}
+			p.secrets(tls.GetCommonTlsContext())
 			chain.GetTransportSocket().ConfigType = &corev3.TransportSocket_TypedConfig{TypedConfig: pack(t, tls)}
 		}
 	}
@@ -209,9 +231,9 @@ func (p place) cluster(t *testing.T, dump *adminv3.ConfigDump, c *clusterv3.Clus
 			switch {
 			case address.GetPipe() != nil:
 				address.GetPipe().Path = p.processor
-			case address.GetSocketAddress().GetAddress() == "graph.microsoft.com":
-				address.GetSocketAddress().Address = p.graph.GetAddress()
-				address.GetSocketAddress().PortSpecifier = p.graph.GetPortSpecifier()
+			case slices.Contains(upstreamNames, address.GetSocketAddress().GetAddress()):
+				address.GetSocketAddress().Address = p.upstream.GetAddress()
+				address.GetSocketAddress().PortSpecifier = p.upstream.GetPortSpecifier()
 			}
 		}
 	}
@@ -224,14 +246,30 @@ func (p place) cluster(t *testing.T, dump *adminv3.ConfigDump, c *clusterv3.Clus
 		if s == nil || s.GetTypedConfig().UnmarshalTo(tls) != nil {
 			continue
 		}
-		if combined := tls.GetCommonTlsContext().GetCombinedValidationContext(); combined != nil {
-			validation := combined.GetDefaultValidationContext()
-			validation.TrustedCa = file(p.caFile)
-			tls.CommonTlsContext.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation}
-			s.ConfigType = &corev3.TransportSocket_TypedConfig{TypedConfig: pack(t, tls)}
-		}
+		p.secrets(tls.GetCommonTlsContext())
+		s.ConfigType = &corev3.TransportSocket_TypedConfig{TypedConfig: pack(t, tls)}
 	}
 	return c
+}
+
+// upstreamNames are what the manifests connect to.
+var upstreamNames = []string{"graph.microsoft.com", "graphveil-egress.graphveil.svc.cluster.local"}
+
+// secrets puts files in place of what Envoy asks for by SDS. Which names a certificate
+// must have stays as it is.
+func (p place) secrets(c *tlsv3.CommonTlsContext) {
+	if len(c.GetTlsCertificateSdsSecretConfigs()) > 0 {
+		c.TlsCertificateSdsSecretConfigs = nil
+		c.TlsCertificates = []*tlsv3.TlsCertificate{{CertificateChain: file(p.own.CertFile), PrivateKey: file(p.own.KeyFile)}}
+	}
+	if combined := c.GetCombinedValidationContext(); combined != nil {
+		validation := combined.GetDefaultValidationContext()
+		if validation == nil {
+			validation = &tlsv3.CertificateValidationContext{}
+		}
+		validation.TrustedCa = file(p.caFile)
+		c.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation}
+	}
 }
 
 func loopback(port uint32) *corev3.Address {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,9 +14,12 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	istiov1a3 "istio.io/api/networking/v1alpha3"
+	securityv1b1 "istio.io/api/security/v1beta1"
 	telemetryv1a1 "istio.io/api/telemetry/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gwapiv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
@@ -57,8 +61,15 @@ type istio struct {
 // Every resource has the keys that its type knows, and no others.
 func TestManifestsAreOfTheirTypes(t *testing.T) {
 	kinds := map[string]func() any{
-		"v1/Namespace":       func() any { return &corev1.Namespace{} },
-		"apps/v1/Deployment": func() any { return &appsv1.Deployment{} },
+		"v1/Namespace":                                        func() any { return &corev1.Namespace{} },
+		"v1/ServiceAccount":                                   func() any { return &corev1.ServiceAccount{} },
+		"v1/ConfigMap":                                        func() any { return &corev1.ConfigMap{} },
+		"v1/Service":                                          func() any { return &corev1.Service{} },
+		"apps/v1/Deployment":                                  func() any { return &appsv1.Deployment{} },
+		"policy/v1/PodDisruptionBudget":                       func() any { return &policyv1.PodDisruptionBudget{} },
+		"networking.k8s.io/v1/NetworkPolicy":                  func() any { return &networkingv1.NetworkPolicy{} },
+		"networking.istio.io/v1/Gateway":                      func() any { return &istiov1a3.Gateway{} },
+		"security.istio.io/v1/AuthorizationPolicy":            func() any { return &securityv1b1.AuthorizationPolicy{} },
 		"gateway.networking.k8s.io/v1/GatewayClass":           func() any { return &gwapiv1.GatewayClass{} },
 		"gateway.networking.k8s.io/v1/Gateway":                func() any { return &gwapiv1.Gateway{} },
 		"gateway.networking.k8s.io/v1/HTTPRoute":              func() any { return &gwapiv1.HTTPRoute{} },
@@ -77,7 +88,7 @@ func TestManifestsAreOfTheirTypes(t *testing.T) {
 		"telemetry.istio.io/v1/Telemetry":                     func() any { return &telemetryv1a1.Telemetry{} },
 	}
 	seen := map[string]bool{}
-	for _, pattern := range []string{gatewayFolder + "/*.yaml", istioFolder + "/sidecar/*.yaml"} {
+	for _, pattern := range []string{gatewayFolder + "/*.yaml", istioFolder + "/*/*.yaml"} {
 		for _, document := range documents(t, pattern) {
 			var is metav1.TypeMeta
 			if err := yaml.Unmarshal(document, &is); err != nil {
@@ -129,14 +140,18 @@ func own(t *testing.T) (filters map[string]*hcmv3.HttpFilter, hcm *hcmv3.HttpCon
 	return filters, hcm
 }
 
+// istioFilters are the bootstrap's names of the filters that the EnvoyFilters add.
+var istioFilters = map[string]string{
+	"graphveil.request_id": "request_id", "graphveil.entrance": "entrance", "graphveil.guard": "envoy.filters.http.rbac", "graphveil.exit": "exit",
+}
+
 // The filters around ext_proc that Envoy ends up with are those of the bootstrap.
 func TestFiltersAreOurs(t *testing.T) {
 	want, _ := own(t)
 	for file, names := range map[string]map[string]string{
 		"envoy-gateway": {"entrance": "entrance", "envoy.filters.http.rbac": "envoy.filters.http.rbac", "exit": "exit"},
-		"istio-sidecar": {
-			"graphveil.request_id": "request_id", "graphveil.entrance": "entrance", "envoy.filters.http.rbac": "envoy.filters.http.rbac", "graphveil.exit": "exit",
-		},
+		"istio-sidecar": istioFilters,
+		"istio-egress":  istioFilters,
 	} {
 		hcm := managerOf(t, listenerOf(t, file))
 		found := 0
@@ -196,17 +211,58 @@ func TestProcessorOfTheSidecarIsHardened(t *testing.T) {
 	hardened(t, deployment.Spec.Template.Spec.Containers)
 }
 
-// hardened asks for the one container that these manifests add: no root, no writable
+// The gateway's pod has two containers. The processor alone has the token, the salt and
+// the key; both have the socket; neither has a token for the API server.
+func TestEgressGatewayIsHardened(t *testing.T) {
+	var deployment appsv1.Deployment
+	for _, document := range documents(t, istioFolder+"/egress-gateway/gateway.yaml") {
+		if strings.Contains(string(document), "kind: Deployment") {
+			if err := yaml.UnmarshalStrict(document, &deployment); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	pod := deployment.Spec.Template.Spec
+	hardened(t, pod.Containers)
+	if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken || pod.ServiceAccountName == "" {
+		t.Error("a token for the API server is mounted, or the account is the namespace's own")
+	}
+	mounts := map[string][]string{}
+	for _, c := range pod.Containers {
+		for _, m := range c.VolumeMounts {
+			mounts[m.Name] = append(mounts[m.Name], c.Name)
+		}
+	}
+	for _, v := range pod.Volumes {
+		want := []string{"graphveil"}
+		if v.EmptyDir != nil {
+			want = []string{"istio-proxy", "graphveil"}
+			if v.EmptyDir.Medium != corev1.StorageMediumMemory {
+				t.Errorf("%s is not in memory", v.Name)
+			}
+		}
+		if !slices.Equal(mounts[v.Name], want) {
+			t.Errorf("%s is mounted by %v, want %v", v.Name, mounts[v.Name], want)
+		}
+	}
+}
+
+// hardened asks for each container that these manifests add: no root, no writable
 // root, no capabilities, the runtime's own filter of system calls, and probes.
 func hardened(t *testing.T, containers []corev1.Container) {
 	t.Helper()
-	if len(containers) != 1 {
-		t.Fatalf("%d containers", len(containers))
+	if len(containers) == 0 {
+		t.Fatal("no containers")
 	}
-	c := containers[0]
-	s := c.SecurityContext
-	if s == nil || !*s.RunAsNonRoot || !*s.ReadOnlyRootFilesystem || *s.AllowPrivilegeEscalation || len(s.Capabilities.Drop) != 1 || s.Capabilities.Drop[0] != "ALL" ||
-		s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault || c.ReadinessProbe == nil || c.Resources.Limits.Memory().IsZero() {
-		t.Errorf("%+v", s)
+	for _, c := range containers {
+		s := c.SecurityContext
+		if s == nil || !*s.RunAsNonRoot || !*s.ReadOnlyRootFilesystem || *s.AllowPrivilegeEscalation || len(s.Capabilities.Drop) != 1 || s.Capabilities.Drop[0] != "ALL" ||
+			s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault || c.Resources.Limits.Memory().IsZero() {
+			t.Errorf("%s: %+v", c.Name, s)
+		}
+		// Istio's injector gives its proxy a probe of its own.
+		if c.ReadinessProbe == nil && c.Name != "istio-proxy" {
+			t.Errorf("%s: no probe", c.Name)
+		}
 	}
 }

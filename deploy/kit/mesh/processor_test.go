@@ -44,6 +44,11 @@ endpoints["list"] := {
 	"response": {"value": [{"size": shape.keep, "secret": shape.drop}]},
 }
 `
+	// callerPolicy is how an author would tell callers apart.
+	callerPolicy = `package graphveil.custom
+
+deny contains "caller_not_known" if not input.caller.spiffe_id == "` + appID + `"
+`
 	processorEnv = "GRAPHVEIL_TEST_PROCESSOR"
 )
 

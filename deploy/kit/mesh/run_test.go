@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/graphveil/graphveil/envoy"
 	"github.com/graphveil/graphveil/envoy/check"
@@ -31,8 +33,9 @@ func TestTranslatedIsChecked(t *testing.T) {
 	want := map[string][]string{
 		"envoy-gateway": nil,
 		"istio-sidecar": {"upgrade"}, // Istio's own; the entrance takes the header away
+		"istio-egress":  {"upgrade"},
 	}
-	for name := range listenerNames {
+	for _, name := range guarded {
 		text, err := os.ReadFile("testdata/" + name + ".json")
 		if err != nil {
 			t.Fatal(err)
@@ -67,11 +70,12 @@ func (g *graph) asked() (int, *http.Request) {
 
 // rig is the real Envoy with a translated listener.
 type rig struct {
-	process *envoy.Process
-	client  *http.Client
-	url     string
-	graph   *graph
-	socket  string
+	process   *envoy.Process
+	client    *http.Client
+	url       string
+	graph     *graph
+	socket    string
+	authority *envoytest.Authority
 }
 
 func small(w http.ResponseWriter, _ *http.Request) {
@@ -80,7 +84,9 @@ func small(w http.ResponseWriter, _ *http.Request) {
 	io.WriteString(w, `{"value":[{"size":1,"secret":"`+canary+`"}],"new":"`+canary+`"}`)
 }
 
-func newRig(t *testing.T, name string, handler http.HandlerFunc, change func(*hcmv3.HttpConnectionManager)) *rig {
+// newRig starts a translated listener; more are clusters that lead to Graph by another
+// name.
+func newRig(t *testing.T, name string, handler http.HandlerFunc, change func(*hcmv3.HttpConnectionManager), more ...string) *rig {
 	t.Helper()
 	a := envoytest.NewAuthority(t)
 	g := &graph{}
@@ -94,38 +100,78 @@ func newRig(t *testing.T, name string, handler http.HandlerFunc, change func(*hc
 	g.EnableHTTP2 = true
 	g.StartTLS()
 	t.Cleanup(g.Close)
-	own := a.Issue(t, "localhost", "127.0.0.1")
-	r := &rig{graph: g, socket: envoytest.Socket(t)}
+	r := &rig{graph: g, socket: envoytest.Socket(t), authority: a}
+	// The first name is that of the gateway in the mesh.
 	b := static(t, name, place{
-		processor: r.socket, caFile: a.File, cert: own.CertFile, certKey: own.KeyFile,
-		graph: loopback(uint32(g.Listener.Addr().(*net.TCPAddr).Port)).GetSocketAddress(),
+		processor: r.socket, caFile: a.File, own: a.Issue(t, gatewayID, "graph.microsoft.com"),
+		upstream: loopback(uint32(g.Listener.Addr().(*net.TCPAddr).Port)).GetSocketAddress(),
 	}, change)
+	for _, cluster := range more { // that lead to the same place
+		for _, c := range b.StaticResources.Clusters {
+			if strings.HasSuffix(c.GetName(), "graph.microsoft.com") {
+				c = proto.CloneOf(c)
+				c.Name = cluster
+				b.StaticResources.Clusters = append(b.StaticResources.Clusters, c)
+				break
+			}
+		}
+	}
+	r.process = start(t, b, canary, graphToken, "/v1.0/")
+	if name == "istio-egress" {
+		// What the policy says of callers is read with the rest of its folder.
+		if err := os.WriteFile(filepath.Join(filepath.Dir(r.socket), "custom.rego"), []byte(callerPolicy), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scheme := "http"
+	if b.StaticResources.Listeners[0].FilterChains[0].TransportSocket != nil {
+		scheme = "https"
+	}
+	r.url = scheme + "://" + r.process.Address()
+	r.client = r.as(t, appID)
+	return r
+}
+
+const (
+	gatewayID = "spiffe://cluster.local/ns/graphveil/sa/graphveil-egress"
+	appID     = "spiffe://cluster.local/ns/my-app/sa/my-app"
+)
+
+// as is a client that shows a certificate with the names, or none.
+func (r *rig) as(t *testing.T, names ...string) *http.Client {
+	t.Helper()
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	config := &tls.Config{RootCAs: r.authority.Pool(), ServerName: "graph.microsoft.com"}
+	if len(names) > 0 {
+		config.Certificates = []tls.Certificate{r.authority.Issue(t, names...).TLS}
+	}
+	transport := &http.Transport{TLSClientConfig: config, Protocols: protocols, DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
+}
+
+// start runs Envoy until the test ends, and reads its logs for what they must not have.
+func start(t *testing.T, b *bootstrapv3.Bootstrap, forbidden ...string) *envoy.Process {
+	t.Helper()
 	validate(t, b)
 	var log bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	var err error
-	if r.process, err = envoy.Start(ctx, envoytest.Binary(t), b, envoy.Options{Workers: 1, Log: &log, AccessLog: &log}); err != nil {
+	process, err := envoy.Start(ctx, envoytest.Binary(t), b, envoy.Options{Workers: 1, Log: &log, AccessLog: &log})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		r.process.Stop(ctx)
-		if text := log.String(); t.Failed() || strings.Contains(text, canary) || strings.Contains(text, graphToken) || strings.Contains(text, "/v1.0/") {
+		process.Stop(ctx)
+		text := log.String()
+		if t.Failed() || slices.ContainsFunc(forbidden, func(f string) bool { return strings.Contains(text, f) }) {
 			t.Errorf("envoy's logs:\n%s", text)
 		}
 	})
-	scheme, protocols := "http", new(http.Protocols)
-	protocols.SetHTTP1(true)
-	if b.StaticResources.Listeners[0].FilterChains[0].TransportSocket != nil {
-		scheme = "https"
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.Pool()}, Protocols: protocols, DisableCompression: true}
-	t.Cleanup(transport.CloseIdleConnections)
-	r.client = &http.Client{Transport: transport, Timeout: 30 * time.Second}
-	r.url = scheme + "://" + r.process.Address()
-	return r
+	return process
 }
 
 // validate loads a bootstrap with --mode validate.
@@ -198,7 +244,7 @@ func extProcAt(t *testing.T, change func(*extprocv3.ExternalProcessor)) func(*hc
 }
 
 func TestTranslated(t *testing.T) {
-	for name := range listenerNames {
+	for _, name := range guarded {
 		t.Run(name, func(t *testing.T) {
 			t.Run("sanitizes", func(t *testing.T) {
 				r := newRig(t, name, small, unchanged)
@@ -223,7 +269,7 @@ func TestTranslated(t *testing.T) {
 				r.refused(t, "/v1.0/others", 403, "path_not_allowed")
 				// Envoy refuses it before there is a route: the processor is told of that
 				// where its filter does not depend on one.
-				ambiguous := map[string]string{"envoy-gateway": "badRequest", "istio-sidecar": "request_refused"}[name]
+				ambiguous := map[string]string{"envoy-gateway": "badRequest", "istio-sidecar": "request_refused", "istio-egress": "request_refused"}[name]
 				r.refused(t, "/v1.0/things%2f..", 400, ambiguous)
 				if n, _ := r.graph.asked(); n != 0 {
 					t.Errorf("Graph was asked %d times", n)

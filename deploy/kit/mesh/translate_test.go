@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,15 +32,32 @@ const sums = "testdata/SHA256SUMS"
 // sources are the manifests that each file of testdata is made of.
 var sources = map[string][]string{
 	"envoy-gateway": {gatewayFolder + "/gateway.yaml", gatewayFolder + "/patch.yaml"},
-	"istio-sidecar": {istioFolder + "/sidecar/graph.yaml", istioFolder + "/sidecar/envoyfilter.yaml"},
+	"istio-sidecar": {istioFolder + "/sidecar/graph.yaml", istioFolder + "/sidecar/envoyfilter.yaml", neighbours},
+	// Both sides are there when each is translated, as in a cluster.
+	"istio-egress":        egressSources,
+	"istio-egress-client": egressSources,
 }
+
+var egressSources = []string{
+	istioFolder + "/egress-gateway/graph.yaml", istioFolder + "/egress-gateway/envoyfilter.yaml", istioFolder + "/egress-gateway/client.yaml",
+	neighbours,
+}
+
+const (
+	neighbours = "testdata/neighbours.yaml"
+	// meshConfig are the settings of a mesh that logs and traces all it can.
+	meshConfig = "accessLogFile: /dev/stdout\nenableTracing: true"
+)
+
+// istioProxies are the names of istio-translate.
+var istioProxies = map[string]string{"istio-sidecar": "sidecar", "istio-egress": "gateway", "istio-egress-client": "client"}
 
 // What is run here is made of the manifests as they are: whoever changes one has to
 // translate again. That takes minutes to build, so it is not part of every run; with
 // the translators given, their output is compared too.
 func TestTranslationIsOfTheseManifests(t *testing.T) {
 	var lines strings.Builder
-	for _, name := range []string{"envoy-gateway", "istio-sidecar"} {
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
 		var manifests []byte
 		for _, file := range sources[name] {
 			text, err := os.ReadFile(file)
@@ -54,8 +72,8 @@ func TestTranslationIsOfTheseManifests(t *testing.T) {
 		switch {
 		case name == "envoy-gateway" && egctl != "":
 			translated = translateGateway(t, manifests)
-		case name == "istio-sidecar" && istioTranslate != "":
-			translated = translateIstio(t, manifests)
+		case istioProxies[name] != "" && istioTranslate != "":
+			translated = translateIstio(t, istioProxies[name], manifests)
 		default:
 			t.Logf("%s: not translated again, only the sum of its manifests is compared: name the translator (see translate_test.go)", name)
 			continue
@@ -119,14 +137,14 @@ func translateGateway(t *testing.T, manifests []byte) []byte {
 	return written(t, map[string]any{"configs": kept})
 }
 
-func translateIstio(t *testing.T, manifests []byte) []byte {
+func translateIstio(t *testing.T, proxy string, manifests []byte) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.yaml"), filepath.Join(dir, "out.json")
 	if err := os.WriteFile(in, bytes.TrimSuffix(manifests, []byte("\n---\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := exec.Command(istioTranslate, in, out).CombinedOutput(); err != nil {
+	if said, err := exec.Command(istioTranslate, proxy, in, out, meshConfig).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", istioTranslate, err, said)
 	}
 	text, err := os.ReadFile(out)

@@ -1,8 +1,10 @@
-// Istio-translate prints what Istio's control plane makes of manifests, for one
-// sidecar: the same code as in istiod, without a cluster. It is a module of its own,
-// for Istio's is larger than all the rest.
+// Istio-translate prints what Istio's control plane makes of manifests, for one proxy:
+// the same code as in istiod, without a cluster. It is a module of its own, for Istio's
+// is larger than all the rest.
 //
-//	istio-translate manifests.yaml dump.json
+//	istio-translate sidecar|gateway|client manifests.yaml dump.json [MESHCONFIG]
+//
+// MESHCONFIG is YAML that is laid over Istio's own mesh configuration.
 package main
 
 import (
@@ -14,12 +16,30 @@ import (
 	"google.golang.org/protobuf/proto"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pilot/pkg/networking/core"
+	"istio.io/istio/pkg/config/mesh"
 	"istio.io/istio/pkg/test"
 )
 
+// proxies are the one of an application with the processor in its pod, the egress
+// gateway, and the one of an application that calls the gateway.
+var proxies = map[string]*model.Proxy{
+	"sidecar": {
+		Type: model.SidecarProxy, IPAddresses: []string{"10.1.0.1"}, ID: "app.my-app", DNSDomain: "my-app.svc.cluster.local",
+		ConfigNamespace: "my-app", Labels: map[string]string{"graphveil.io/client": "true"},
+	},
+	"gateway": {
+		Type: model.Router, IPAddresses: []string{"10.1.0.2"}, ID: "egress.graphveil", DNSDomain: "graphveil.svc.cluster.local",
+		ConfigNamespace: "graphveil", Labels: map[string]string{"graphveil.io/gateway": "egress"},
+	},
+	"client": {
+		Type: model.SidecarProxy, IPAddresses: []string{"10.1.0.3"}, ID: "app.my-app", DNSDomain: "my-app.svc.cluster.local",
+		ConfigNamespace: "my-app", Labels: map[string]string{"graphveil.io/egress": "true"},
+	},
+}
+
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: istio-translate manifests.yaml dump.json")
+	if len(os.Args) < 4 || proxies[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: istio-translate sidecar|gateway|client manifests.yaml dump.json [MESHCONFIG]")
 		os.Exit(2)
 	}
 	if err := test.Wrap(translate); err != nil {
@@ -30,16 +50,20 @@ func main() {
 
 // translate writes what Envoy's admin interface would answer to /config_dump.
 func translate(t test.Failer) {
-	text, err := os.ReadFile(os.Args[1])
+	text, err := os.ReadFile(os.Args[2])
 	if err != nil {
 		t.Fatal(err)
 	}
-	labels := map[string]string{"graphveil.io/client": "true"}
-	s := core.NewConfigGenTest(t, core.TestOptions{ConfigString: string(text)})
-	p := s.SetupProxy(&model.Proxy{
-		Type: model.SidecarProxy, IPAddresses: []string{"10.1.0.1"}, ID: "app.my-app", DNSDomain: "my-app.svc.cluster.local",
-		ConfigNamespace: "my-app", Labels: labels, Metadata: &model.NodeMetadata{Namespace: "my-app", Labels: labels, IstioVersion: "1.31.4"},
-	})
+	options := core.TestOptions{ConfigString: string(text)}
+	if len(os.Args) > 4 {
+		if options.MeshConfig, err = mesh.ApplyMeshConfigDefaults(os.Args[4]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := core.NewConfigGenTest(t, options)
+	proxy := proxies[os.Args[1]]
+	proxy.Metadata = &model.NodeMetadata{Namespace: proxy.ConfigNamespace, Labels: proxy.Labels, IstioVersion: "1.31.4"}
+	p := s.SetupProxy(proxy)
 	var listeners, clusters, routes []any
 	for _, l := range s.Listeners(p) {
 		listeners = append(listeners, map[string]any{"active_state": map[string]any{"listener": packed(t, l)}})
@@ -59,7 +83,7 @@ func translate(t test.Failer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(os.Args[2], append(out, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(os.Args[3], append(out, '\n'), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
