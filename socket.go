@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,16 +14,25 @@ import (
 	"time"
 )
 
-// nextSocket is the name, in the socket's folder, of a socket that is not in its
-// place yet.
-const nextSocket = ".next"
+const (
+	// nextSocket is the name, in the socket's folder, of a socket that is not in its
+	// place yet.
+	nextSocket = ".next"
+	// socketMode is who may connect.
+	socketMode = 0o660
+	// maxSocketPath is that of the envoy package: a longer name can be given to a
+	// socket by a rename, and then nobody can connect.
+	maxSocketPath = 103
+	// lockWait is how long another process may hold the folder of the socket.
+	lockWait = 5 * time.Second
+)
 
 // listen opens a Unix socket for a path, TCP for an address of loopback. No other
 // address is taken: whoever can connect is told access tokens and what p~ tokens
 // stand for. A socket that another
 // process serves is refused, unless it is to be replaced; one that nobody listens
-// on is always replaced. Its folder must exist. The socket is accessible to owner
-// and group only.
+// on is always replaced; what is no socket never is. Its folder must exist. The
+// socket is accessible to owner and group only, from the first moment on.
 func listen(address string, replace bool) (net.Listener, error) {
 	if strings.ContainsAny(address, "/") {
 		return openSocket(address, replace)
@@ -53,11 +63,17 @@ type socket struct {
 }
 
 func openSocket(path string, replace bool) (_ *socket, err error) {
+	if len(path) > maxSocketPath || strings.HasPrefix(path, "@") { // abstract sockets have no mode
+		return nil, fmt.Errorf("listening on processor.listen: want the path of a file, of at most %d bytes", maxSocketPath)
+	}
 	folder, err := lockFolder(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("listening on processor.listen: %w\nhint: the folder %s must exist and be writable", err, filepath.Dir(path))
 	}
 	defer folder.Close()
+	if there, err := os.Lstat(path); err == nil && there.Mode()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
+		return nil, fmt.Errorf("listening on processor.listen: %s is there and is no socket\nhint: is it the path of something else?", path)
+	}
 	if !replace && isServed(path) {
 		return nil, fmt.Errorf("listening on processor.listen: another process serves %s\nhint: --replace takes its place", path)
 	}
@@ -65,7 +81,7 @@ func openSocket(path string, replace bool) (_ *socket, err error) {
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listening on processor.listen: %w", err)
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: next, Net: "unix"})
+	l, err := bind(next)
 	if err != nil {
 		return nil, fmt.Errorf("listening on processor.listen: %w\nhint: the folder %s must exist and be writable", err, filepath.Dir(path))
 	}
@@ -74,7 +90,7 @@ func openSocket(path string, replace bool) (_ *socket, err error) {
 			l.Close() // removes it
 		}
 	}()
-	if err := os.Chmod(next, 0o660); err != nil {
+	if err := os.Chmod(next, socketMode); err != nil {
 		return nil, fmt.Errorf("restricting the socket of processor.listen: %w", err)
 	}
 	file, err := os.Lstat(next)
@@ -86,6 +102,20 @@ func openSocket(path string, replace bool) (_ *socket, err error) {
 	}
 	l.SetUnlinkOnClose(false) // Close does, if it is still this one
 	return &socket{UnixListener: l, path: path, file: file}, nil
+}
+
+// bind makes a socket that nobody else can connect to, whatever the umask: a connection
+// that is made before a chmod stays. Linux gives the file the mode of the socket that
+// it is bound to; elsewhere this changes nothing.
+func bind(path string) (*net.UnixListener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), socketMode) })
+	}}
+	l, err := config.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.UnixListener), nil
 }
 
 // isServed says whether a process listens.
@@ -119,16 +149,21 @@ func (s *socket) Close() error {
 	return errors.Join(err, s.UnixListener.Close())
 }
 
-// lockFolder waits until nobody else changes names in a folder; closing what it
-// returns ends that.
+// lockFolder waits until nobody else changes names in a folder, but not for ever:
+// everybody who can read it can lock it. Closing what it returns ends that.
 func lockFolder(folder string) (*os.File, error) {
 	f, err := os.Open(folder)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("locking %s: %w", folder, err)
+	for end := time.Now().Add(lockWait); ; time.Sleep(5 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if err != syscall.EWOULDBLOCK && err != syscall.EINTR || time.Now().After(end) {
+			f.Close()
+			return nil, fmt.Errorf("locking %s: %w", folder, err)
+		}
 	}
-	return f, nil
 }

@@ -6,9 +6,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // socketPath is short enough for the name of a socket.
@@ -125,5 +128,118 @@ func TestListenTakesLoopbackOnly(t *testing.T) {
 		if err == nil {
 			l.Close()
 		}
+	}
+}
+
+// TestSocketIsPrivateFromTheStart takes the umask away, which is the worst case: between
+// bind and chmod everybody could connect, and stay connected.
+func TestSocketIsPrivateFromTheStart(t *testing.T) {
+	path := socketPath(t)
+	old := syscall.Umask(0)
+	l, err := bind(path)
+	syscall.Umask(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "linux" && info.Mode().Perm() != socketMode {
+		t.Errorf("the mode is %v before anybody changes it", info.Mode().Perm())
+	}
+}
+
+// A path of something else, by a slip, does not cost that.
+func TestListenReplacesNothingButSockets(t *testing.T) {
+	path := socketPath(t)
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(filepath.Dir(path), "folder")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, there := range []string{path, folder} {
+		for _, replace := range []bool{false, true} {
+			if l, err := listen(there, replace); err == nil || !strings.Contains(err.Error(), "no socket") {
+				t.Errorf("%s: %v", there, err)
+				if err == nil {
+					l.Close()
+				}
+			}
+		}
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
+		t.Errorf("%q, %v", text, err)
+	}
+	// A link is replaced itself, not what it leads to.
+	link := filepath.Join(filepath.Dir(path), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	l, err := listen(link, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if text, err := os.ReadFile(path); err != nil || string(text) != "precious" || !isServed(link) {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func TestListenRefusesNamesThatNobodyCanUse(t *testing.T) {
+	dir := filepath.Dir(socketPath(t))
+	for _, path := range []string{filepath.Join(dir, strings.Repeat("x", maxSocketPath-len(dir))), "@/abstract", "@abstract/x"} {
+		if l, err := listen(path, false); err == nil {
+			l.Close()
+			t.Errorf("%q: listening", path)
+		} else if !strings.Contains(err.Error(), "at most 103 bytes") {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+	longest := filepath.Join(dir, strings.Repeat("x", maxSocketPath-len(dir)-1))
+	l, err := listen(longest, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if len(longest) != maxSocketPath || !isServed(longest) {
+		t.Error("the longest path cannot be connected to")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("left in the folder: %v, %v", left, err)
+	}
+}
+
+// Somebody who can read the folder can lock it; that must not hold a start, or an end,
+// for ever.
+func TestListenDoesNotWaitForALockForEver(t *testing.T) {
+	t.Parallel()
+	path := socketPath(t)
+	l, err := listen(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { held.Close() }) // after both
+	for name, try := range map[string]func() error{
+		"start": func() error { _, err := listen(path, true); return err },
+		"end":   l.Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			if err := try(); err == nil || !strings.Contains(err.Error(), "locking ") {
+				t.Errorf("got %v", err)
+			}
+			if took := time.Since(start); took > lockWait+5*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
 	}
 }
