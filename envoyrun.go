@@ -37,6 +37,7 @@ else to standard error.`,
   curl http://localhost:9465/readyz`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			keepPrivate()
 			config, err := readConfigFile(file)
 			if err != nil {
 				return &exitError{exitUsage, err}

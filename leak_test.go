@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -60,6 +61,11 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 	if runtime.GOOS == "linux" {
 		l.inspectEnvoy(t, c.Process.Pid, out)
+		for what, pid := range map[string]int{"the processor": c.Process.Pid, "Envoy": envoyOf(t, c.Process.Pid)} {
+			if !leavesNoCore(t, pid) {
+				t.Errorf("%s leaves a core when it crashes", what)
+			}
+		}
 	} else {
 		t.Log("the environment of Envoy is looked at on Linux only")
 	}
@@ -221,6 +227,16 @@ func envoyOf(t *testing.T, parent int) int {
 	}
 	t.Fatal("the sidecar has no Envoy")
 	return 0
+}
+
+// leavesNoCore says whether the limits of a process forbid cores.
+func leavesNoCore(t *testing.T, pid int) bool {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`(?m)^Max core file size +[01] +[01] `).Match(text)
 }
 
 func askSocket(t testing.TB, socket, method, path string) (int, string) {

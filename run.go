@@ -30,6 +30,7 @@ logs of both to standard error.`,
 }
 
 func run(ctx context.Context, file string) error {
+	keepPrivate()
 	config, err := readConfigFile(file)
 	if err != nil {
 		return &exitError{exitUsage, err}

@@ -31,7 +31,8 @@ request: once it is ready it takes processor.listen over, and the other one, sen
 SIGTERM, hands its exchanges on (docs/upgrade.md).
 
 Memory is collected when garbage is twice of what is in use. GOGC and GOMEMLIMIT
-in the environment change that, as for every Go program.
+in the environment change that, as for every Go program. Debuggers of the same user
+cannot attach, for memory holds keys and tokens; GRAPHVEIL_DEBUGGABLE=1 lets them.
 
 The Envoy side of the configuration comes from 'graphveil envoy config'.
 'graphveil run' starts both.`,
@@ -51,6 +52,7 @@ func configFlag(c *cobra.Command, file *string) {
 }
 
 func serve(ctx context.Context, file string, replace bool) error {
+	keepPrivate()
 	config, err := readConfigFile(file)
 	if err != nil {
 		return &exitError{exitUsage, err}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io/fs"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -15,9 +17,9 @@ import (
 //
 // The federated credential has issuer, subject and audience of the token that the program prints: whoever wrote it knows them.
 //
-// The program is started for each token request, with the environment and folder of this process, no input, and nothing kept of what it
-// writes to standard error. It must end with 0, and print one JWT alone. Whatever it leaves running is not waited for. It is trusted with
-// what this process has: the environment may hold the keys of pseudonyms.
+// The program is started for each token request, with the folder and the environment of this process but for GRAPHVEIL_…, which may be the
+// salt and the key of pseudonyms, no input, and nothing kept of what it writes to standard error. It must end with 0, and print one JWT
+// alone. Whatever it leaves running is not waited for.
 type Command struct {
 	// Argv is the program and its arguments. No shell reads them. A program without a slash is looked up in PATH. Required.
 	Argv []string `yaml:"argv"`
@@ -58,6 +60,7 @@ func (c *Command) run(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+	command.Env = slices.DeleteFunc(command.Environ(), func(v string) bool { return strings.HasPrefix(v, "GRAPHVEIL_") })
 	var output limitedOutput
 	command.Stdout = &output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -55,7 +55,9 @@ func TestCommandHasNoShell(t *testing.T) {
 func TestCommandHasTheEnvironment(t *testing.T) {
 	w := newLoopbackWorld(t, nil)
 	t.Setenv("ASSERTION_FILE", w.file(directoryApp))
-	w.runs(script(t, `cat "$ASSERTION_FILE"; cat`)) // no input: the second cat ends
+	t.Setenv("GRAPHVEIL_SALT", "the salt")
+	t.Setenv("GRAPHVEIL_KEY", "the key")
+	w.runs(script(t, `env | grep -q GRAPHVEIL && exit 1; cat "$ASSERTION_FILE"; cat`)) // no input: the second cat ends
 	w.wantToken(w.manager(), "entra_id", directoryApp)
 }
 

@@ -93,7 +93,8 @@ func (s *site) startGraphveil(ctx context.Context, socket string) (*process, tim
 		return nil, 0, err
 	}
 	command := exec.Command(s.binary, "serve", "--config", file)
-	command.Env = []string{"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH")}
+	// Debuggable, or only root could reset its peak of memory.
+	command.Env = []string{"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH"), "GRAPHVEIL_DEBUGGABLE=1"}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	began := time.Now()
