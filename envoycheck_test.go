@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/envoy/check"
 )
 
 // The bootstrap that is printed passes the check; spoiled, it fails; and what is no
@@ -42,5 +44,24 @@ func TestEnvoyCheck(t *testing.T) {
 	}
 	if got := execute(t.Context(), []string{"envoy", "check", filepath.Join(t.TempDir(), "none")}); got != exitUsage {
 		t.Errorf("no file: exit status %d", got)
+	}
+}
+
+// --json prints a list, with all that the lines have.
+func TestEnvoyCheckJSON(t *testing.T) {
+	var out bytes.Buffer
+	if err := writeFindings(&out, nil); err != nil || out.String() != "[]\n" {
+		t.Errorf("nothing: %q (%v)", &out, err)
+	}
+	out.Reset()
+	if err := writeFindings(&out, []check.Finding{{Code: "mirror", Where: "there", Detail: "x"}, {Code: "hedge", Where: "here"}}); err != nil {
+		t.Fatal(err)
+	}
+	var got []map[string]string
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || len(got) != 2 {
+		t.Fatalf("%s (%v)", &out, err)
+	}
+	if got[0]["code"] != "mirror" || got[0]["severity"] != "error" || got[0]["where"] != "there" || got[0]["detail"] != "x" || got[0]["says"] == "" || got[0]["do"] == "" || got[1]["severity"] != "warning" {
+		t.Errorf("got %v", got)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	extprocfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
+	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -207,6 +208,15 @@ var leaks = map[string]leak{
 			}
 			rbac.Matcher = over.Matcher
 			s.set(t, "envoy.filters.http.rbac", rbac)
+		},
+	},
+	"a script before the processor says that the request was allowed": {
+		code: "filter_before", noProcessor: true,
+		leaked: func(_ *leakRig, s leakSeen) bool { return strings.Contains(s.body, canary) },
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			s.extProc(t, func(p *extprocfilterv3.ExternalProcessor) { p.FailureModeAllow = true })
+			s.insert(t, "envoy.filters.http.ext_proc", "script", &luav3.Lua{DefaultSourceCode: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: `
+				function envoy_on_request(handle) handle:streamInfo():dynamicMetadata():set("graphveil", "decision", "allow") end`}}})
 		},
 	},
 	"an answer of Envoy's own has the token": {

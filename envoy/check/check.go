@@ -47,15 +47,11 @@ func Failed(findings []Finding) bool {
 // String is one line for people.
 func (f Finding) String() string {
 	c := Codes[f.Code]
-	severity := "warning"
-	if c.Error {
-		severity = "error"
-	}
 	detail := f.Detail
 	if detail != "" {
 		detail = " (" + detail + ")"
 	}
-	return fmt.Sprintf("%-7s %s: %s: %s%s\n        hint: %s", severity, f.Code, f.Where, c.Says, detail, c.Do)
+	return fmt.Sprintf("%-7s %s: %s: %s%s\n        hint: %s", c.Severity(), f.Code, f.Where, c.Says, detail, c.Do)
 }
 
 // Check returns what is wrong, errors first, or nil.

@@ -442,6 +442,10 @@ func TestClosedExtensions(t *testing.T) {
 		{"'@type': type.googleapis.com/xds.type.v3.TypedStruct\n typeUrl: type.googleapis.com/" +
 			"envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor\n value: {failure_mode_allow: true}", "failure_mode_allow"},
 		{"'@type': type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors", ""},
+		{"'@type': type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors\n expose_headers: '%REQ(authorization)%'", "token_copied"},
+		{"'@type': type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config\n metadata: [{metadata_namespace: graphveil}]", "guard_forged"},
+		{"'@type': type.googleapis.com/stats.PluginConfig\n metrics: [{dimensions: {a: request.url_path}}]", "path_copied"},
+		{"'@type': type.googleapis.com/stats.PluginConfig\n metrics: [{dimensions: {a: request.method}}]", ""},
 	} {
 		p := newParts(t)
 		var b bootstrapv3.Bootstrap
@@ -470,23 +474,32 @@ func TestClosedExtensions(t *testing.T) {
 	}
 }
 
-// What cannot be read is refused, without a word of what it says.
+// What cannot be read is refused, without a word of what it says, and with a word of
+// where that is.
 func TestReadIsStrict(t *testing.T) {
-	for name, text := range map[string]string{
-		"empty":             "",
-		"no object":         "[]",
-		"not YAML":          "a: [CANARY",
-		"a list in YAML":    "- CANARY",
-		"unknown key":       `{"static_resources": {}, "extra": "CANARY"}`,
-		"unknown key below": `{"static_resources": {"listeners": [{"name": "x", "extra": "CANARY"}]}}`,
-		"a name twice":      `{"admin": {}, "admin": {}, "node": {"id": "CANARY"}}`,
-		"no listeners":      `{"configs": []}`,
-		"unknown in a dump": `{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "extra": "CANARY"}]}`,
+	const secret = `{"static_resources": {"secrets": [{"name": "x", "generic_secret": {"secret": {"inline_bytes": "CANARY!!"}}}]}}`
+	for name, test := range map[string]struct{ text, says string }{
+		"empty":             {"", "is empty"},
+		"no object":         {"[]", "is no object"},
+		"not YAML":          {"a: b\nc: [CANARY", "neither JSON nor valid YAML, in line 2"},
+		"a list in YAML":    {"- CANARY", "is no object"},
+		"cut off":           {`{"node": {"id": "CANARY`, "at byte 23"},
+		"unknown key":       {`{"static_resources": {}, "extra": "CANARY"}`, "not known at /extra;"},
+		"unknown key below": {`{"static_resources": {"listeners": [{"name": "x", "extra": "CANARY"}]}}`, "not known at /static_resources/listeners/0/extra;"},
+		"a secret":          {secret, "not of its type at /static_resources/secrets/0/generic_secret/secret/inline_bytes;"},
+		"a type":            {`{"static_resources": {"clusters": [{"type": "CANARY"}]}}`, "not of its type at /static_resources/clusters/0/type;"},
+		"in an extension": {`{"static_resources": {"clusters": [{"transport_socket": {"name": "x", "typed_config":
+			{"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", "sni": ["CANARY"]}}}]}}`, "/clusters/0/transport_socket/typed_config/sni;"},
+		"a name twice":      {`{"admin": {}, "admin": {}, "node": {"id": "CANARY"}}`, "has a name twice"},
+		"no listeners":      {`{"configs": []}`, "has no listeners"},
+		"unknown in a dump": {`{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "extra": "CANARY"}]}`, "not known at /configs/0/extra;"},
+		"another in a dump": {`{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "static_listeners": [
+			{"listener": {"@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", "name": "CANARY"}}]}]}`, "take the whole of /config_dump?include_eds"},
 	} {
-		_, err := check.Read([]byte(text))
+		_, err := check.Read([]byte(test.text))
 		if err == nil {
 			t.Errorf("%s: read", name)
-		} else if strings.Contains(err.Error(), "CANARY") {
+		} else if strings.Contains(err.Error(), "CANARY") || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -11,6 +11,14 @@ type Code struct {
 	Says, Do string
 }
 
+// Severity is "error" or "warning".
+func (c Code) Severity() string {
+	if c.Error {
+		return "error"
+	}
+	return "warning"
+}
+
 // Codes is the one table of what can be found.
 var Codes = map[string]Code{
 	// Whether all of it is seen.
@@ -50,7 +58,7 @@ var Codes = map[string]Code{
 
 	// What stands around it.
 	"filter_after":     {true, "a filter between the processor and the API sees the access token and raw responses, and is not known to leave them alone", "move it before ext_proc, or remove it"},
-	"filter_before":    {true, "a filter before the processor is not known: while a response passes, it may read the access token of its request", "remove it, or put it into an Envoy of its own in front of this one"},
+	"filter_before":    {true, "a filter before the processor is not known: it may write what the guard takes for a decision, and read the access token while the response passes", "remove it, or put it into an Envoy of its own in front of this one"},
 	"guard_forged":     {true, "a filter writes what the guard takes for the processor's decision", "let it write another namespace than graphveil"},
 	"request_changed":  {true, "the request is changed after the processor has decided it", "change it before ext_proc, or not at all"},
 	"network_filter":   {true, "a network filter or transport socket is not known, so nobody can tell where bytes go", "remove it from this listener"},

@@ -29,7 +29,11 @@ that answer even where Envoy has ` + "`failure_mode_allow`" + `. What it cannot 
     curl -s 'localhost:19000/config_dump?include_eds' | graphveil envoy check -          # of Envoy Gateway
 
 It judges every route that leads to the hosts of ` + "`--host`" + `, with the settings that routes, virtual hosts and weighted clusters override. An error ends it with
-status 1: undecided bytes, an access token or the caller's own credentials could get out, or the file does not tell. Warnings leave it at 0.
+status 1: undecided bytes, an access token or the caller's own credentials could get out, or the file does not tell. Warnings leave it at 0. A file that cannot be read,
+or that has keys of another version of Envoy, ends it with 2. ` + "`--json`" + ` prints a list for scripts, empty if nothing is found. No value of a secret is printed.
+
+A type of filter, logger, tracer, cluster or socket that is not known is an error where tokens or answers pass it. It does not see Envoy's command line (` + "`--log-level debug`" + ` prints
+tokens), nor settings that Envoy gets later: check what runs, from its admin interface, after each change.
 
 This page is made from the table in ` + "`envoy/check/codes.go`" + `; ` + "`go test ./envoy/check -update`" + ` rewrites it.
 
@@ -37,11 +41,7 @@ This page is made from the table in ` + "`envoy/check/codes.go`" + `; ` + "`go t
 |---|---|---|---|
 `)
 	for _, code := range slices.Sorted(maps.Keys(check.Codes)) {
-		severity := "warning"
-		if check.Codes[code].Error {
-			severity = "error"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", code, severity, check.Codes[code].Says, check.Codes[code].Do)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", code, check.Codes[code].Severity(), check.Codes[code].Says, check.Codes[code].Do)
 	}
 	const file = "../../docs/envoy-check.md"
 	if *update {

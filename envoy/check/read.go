@@ -1,10 +1,8 @@
 package check
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 
 	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -14,13 +12,8 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	"github.com/go-json-experiment/json"
-	"github.com/goccy/go-yaml"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // Config is what one Envoy runs, or would run.
@@ -66,31 +59,6 @@ func Read(data []byte) (*Config, error) {
 	return c, nil
 }
 
-func parse(data []byte) (map[string]any, error) {
-	if trimmed := bytes.TrimSpace(data); len(trimmed) == 0 {
-		return nil, errors.New("the file is empty")
-	} else if trimmed[0] != '{' {
-		converted, err := yaml.YAMLToJSON(data)
-		if err != nil {
-			return nil, errors.New("it is neither JSON nor valid YAML") // the error would quote lines
-		}
-		data = converted
-	}
-	var tree map[string]any
-	if err := json.Unmarshal(data, &tree); err != nil {
-		return nil, errors.New("it is not valid JSON, has a name twice, or is no object")
-	}
-	return tree, nil
-}
-
-func decode(tree any, m proto.Message) error {
-	raw, err := json.Marshal(tree)
-	if err != nil {
-		return err
-	}
-	return protojson.Unmarshal(raw, m)
-}
-
 func (c *Config) readBootstrap(b *bootstrapv3.Bootstrap) {
 	c.listeners = append(c.listeners, b.GetStaticResources().GetListeners()...)
 	for _, cluster := range b.GetStaticResources().GetClusters() {
@@ -104,6 +72,9 @@ func (c *Config) readBootstrap(b *bootstrapv3.Bootstrap) {
 	c.partial = dynamic.GetLdsConfig() != nil || dynamic.GetCdsConfig() != nil || dynamic.GetLdsResourcesLocator() != "" || dynamic.GetCdsResourcesLocator() != ""
 }
 
+// errDump is of parts that are not of the types that they have in any dump.
+var errDump = errors.New("reading the dump: a part of it is not what Envoy writes there; take the whole of /config_dump?include_eds as it is")
+
 func (c *Config) readDump(tree map[string]any) error {
 	dump := &adminv3.ConfigDump{}
 	if err := decode(tree, dump); err != nil {
@@ -112,7 +83,7 @@ func (c *Config) readDump(tree map[string]any) error {
 	for _, part := range dump.GetConfigs() {
 		m, err := part.UnmarshalNew()
 		if err != nil {
-			return fmt.Errorf("reading the dump: %w", err)
+			return errDump
 		}
 		switch m := m.(type) {
 		case *adminv3.ListenersConfigDump:
@@ -131,7 +102,7 @@ func (c *Config) readDump(tree map[string]any) error {
 			c.admin = m.GetBootstrap().GetAdmin()
 		}
 		if err != nil {
-			return fmt.Errorf("reading the dump: %w", err)
+			return errDump
 		}
 	}
 	if len(c.listeners) == 0 {
@@ -225,73 +196,4 @@ func each[T any, P interface {
 		f(m)
 	}
 	return nil
-}
-
-// closedPrefix begins the string that stands for an extension of an unknown type. The
-// type follows, and after a line break what it says, so that it can be searched.
-const closedPrefix = "type unknown to graphveil: "
-
-// closeUnknown puts such strings in place of the extensions whose types are unknown,
-// and opens TypedStruct, which is a way to write any other.
-func closeUnknown(v any) any {
-	switch v := v.(type) {
-	case []any:
-		for i := range v {
-			v[i] = closeUnknown(v[i])
-		}
-	case map[string]any:
-		for strings.HasSuffix(text(v["@type"]), ".TypedStruct") {
-			opened := map[string]any{"@type": v["type_url"]}
-			if v["type_url"] == nil {
-				opened["@type"] = v["typeUrl"]
-			}
-			inner, _ := v["value"].(map[string]any)
-			for key, value := range inner {
-				opened[key] = value
-			}
-			v = opened
-		}
-		if url := text(v["@type"]); url != "" {
-			if _, err := protoregistry.GlobalTypes.FindMessageByURL(url); err != nil {
-				raw, _ := json.Marshal(v) // it was read from JSON
-				return map[string]any{
-					"@type": "type.googleapis.com/google.protobuf.StringValue",
-					"value": closedPrefix + url[strings.LastIndexByte(url, '/')+1:] + "\n" + string(raw),
-				}
-			}
-		}
-		for key := range v {
-			v[key] = closeUnknown(v[key])
-		}
-		return v
-	}
-	return v
-}
-
-func text(v any) string {
-	s, _ := v.(string)
-	return s
-}
-
-// typeOf is the full name of the message in an Any, closed or not.
-func typeOf(a *anypb.Any) string {
-	if closed := (&wrapperspb.StringValue{}); a.UnmarshalTo(closed) == nil {
-		if rest, ok := strings.CutPrefix(closed.GetValue(), closedPrefix); ok {
-			name, _, _ := strings.Cut(rest, "\n")
-			return name
-		}
-	}
-	return string(a.MessageName())
-}
-
-// open reads an Any as a T. Nil says that it is something else.
-func open[T any, P interface {
-	*T
-	proto.Message
-}](a *anypb.Any) P {
-	m := P(new(T))
-	if a == nil || a.UnmarshalTo(m) != nil {
-		return nil
-	}
-	return m
 }
