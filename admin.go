@@ -53,6 +53,13 @@ func listenAdmin(address string, wait bool) (*adminListener, error) {
 	return nil, fmt.Errorf("listening on processor.admin: %w%s", err, hint)
 }
 
+// close lets go of the address.
+func (l *adminListener) close() {
+	if l.Listener != nil {
+		l.Listener.Close()
+	}
+}
+
 // serve serves the admin endpoint until s is closed, or ctx ends while it waits.
 func (l *adminListener) serve(ctx context.Context, s *http.Server) error {
 	for l.Listener == nil {

@@ -94,6 +94,7 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 		address = "http://" + probes.Addr
 	}
 	log.Info("Envoy listening", "url", "https://"+process.Address(), "admin", address)
+	notifyReady(log)
 	select {
 	case <-process.Done():
 		return errors.Join(errors.New("running Envoy: it ended by itself"), process.Wait())

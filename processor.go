@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -106,16 +107,16 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 			return nil, err
 		}
 	}
-	socket, err := listen(config.Processor.Listen, replace)
-	if err != nil {
-		return nil, err
-	}
-	listener := &countingListener{Listener: socket}
 	admin, err := listenAdmin(config.Processor.Admin, replace)
 	if err != nil {
-		listener.Close()
 		return nil, err
 	}
+	accepting, err := listen(config.Processor.Listen, replace) // last, for from here on Envoy comes
+	if err != nil {
+		admin.close()
+		return nil, err
+	}
+	listener := &countingListener{Listener: accepting}
 
 	p := &processor{
 		config: config, log: log, engine: engine, tokens: tokens, plugins: plugins, traces: traces, cancel: cancel, listener: listener,
@@ -132,6 +133,12 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
 	go p.watch("serving the admin endpoint", func() error { return admin.serve(run, p.admin) })
 	go p.reportReady(run)
+	if s, ok := accepting.(*socket); ok {
+		go p.keepSocket(run, s)
+	}
+	if admin.Listener == nil {
+		log.Info("processor.admin is in use: it is served here when its process lets go of it", "admin", admin.address)
+	}
 
 	attrs := []any{"listen", config.Processor.Listen, "admin", p.adminURL}
 	if s := engine.Current(); s != nil {
@@ -235,6 +242,23 @@ func (p *processor) reportReady(ctx context.Context) {
 	settleMemory()
 }
 
+// keepSocket takes the socket back from a processor that took it and was killed.
+func (p *processor) keepSocket(ctx context.Context, s *socket) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		switch regained, err := s.regain(); {
+		case err != nil:
+			p.log.Warn("taking processor.listen back failed", "error", err)
+		case regained:
+			p.log.Warn("the processor that took the place of this one is gone: this one serves processor.listen again")
+		}
+	}
+}
+
 // drain takes readiness away, lets exchanges end within processor.drain_timeout,
 // and stops. Envoy may be draining too and still accept requests, which must
 // find a processor: so for half of the time new exchanges are served, until
@@ -260,6 +284,9 @@ func (p *processor) drain() {
 	case <-time.After(time.Until(end)):
 		p.log.Warn("ending exchanges that are still open after processor.drain_timeout")
 		p.grpc.Stop()
+	}
+	if err := p.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) { // nobody did if grpc had not begun to serve
+		p.log.Warn("closing processor.listen", "error", err)
 	}
 	p.stopPlugins(end)
 	p.traces.stop()

@@ -45,6 +45,7 @@ func run(ctx context.Context, file string) error {
 	}
 	defer s.stop()
 	log.Info("sidecar listening", "url", s.url())
+	go s.notifyReady(ctx)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -65,6 +65,7 @@ func serve(ctx context.Context, file string, replace bool) error {
 	if err != nil {
 		return fmt.Errorf("starting the processor: %w", err)
 	}
+	go p.notifyReady(ctx)
 	select {
 	case <-ctx.Done():
 		p.drain()

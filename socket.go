@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -51,15 +52,17 @@ func listen(address string, replace bool) (net.Listener, error) {
 }
 
 // socket is a Unix socket that another process may take the place of: Envoy's
-// connections to this one stay, its next ones go there.
+// connections to this one stay, its next ones go there. Should that process end
+// first, however it does, this one gets its place back.
 //
 // The name is never free in between, for a socket comes to its place by a rename.
 // Whoever changes the name holds the lock of the folder, so that nobody removes a
 // socket that another has just put there.
 type socket struct {
 	*net.UnixListener
-	path string
-	file fs.FileInfo
+	path  string
+	file  fs.FileInfo
+	close func() error // once: another file may have its number then
 }
 
 func openSocket(path string, replace bool) (_ *socket, err error) {
@@ -76,6 +79,10 @@ func openSocket(path string, replace bool) (_ *socket, err error) {
 	}
 	if !replace && isServed(path) {
 		return nil, fmt.Errorf("listening on processor.listen: another process serves %s\nhint: --replace takes its place", path)
+	}
+	if isServed(path) {
+		// Without it the other one gets nothing back; it goes on with what is connected.
+		_ = replaceLink(path, asidePath(path))
 	}
 	next := filepath.Join(filepath.Dir(path), nextSocket)
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +108,9 @@ func openSocket(path string, replace bool) (_ *socket, err error) {
 		return nil, fmt.Errorf("putting the socket of processor.listen in its place: %w", err)
 	}
 	l.SetUnlinkOnClose(false) // Close does, if it is still this one
-	return &socket{UnixListener: l, path: path, file: file}, nil
+	s := &socket{UnixListener: l, path: path, file: file}
+	s.close = sync.OnceValue(s.leave)
+	return s, nil
 }
 
 // bind makes a socket that nobody else can connect to, whatever the umask: a connection
@@ -118,33 +127,74 @@ func bind(path string) (*net.UnixListener, error) {
 	return l.(*net.UnixListener), nil
 }
 
-// isServed says whether a process listens.
+// isServed says whether a process listens, be it one that accepts nothing.
 func isServed(path string) bool {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {
-		return false
+		return errors.Is(err, syscall.EAGAIN) // its queue is full
 	}
 	conn.Close()
 	return true
 }
 
-// replaced says whether another socket is in the place of this one.
-func (s *socket) replaced() bool {
-	file, err := os.Lstat(s.path)
-	return err == nil && !os.SameFile(file, s.file)
+// asidePath is the second name of the socket whose place another one has taken.
+func asidePath(path string) string { return path + "~" }
+
+// replaceLink gives a file a second name, which another file may have had.
+func replaceLink(path, name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Link(path, name)
+}
+
+// isAt says whether a name is that of this socket.
+func (s *socket) isAt(name string) bool {
+	file, err := os.Lstat(name)
+	return err == nil && os.SameFile(file, s.file)
+}
+
+// replaced says whether another process listens in the place of this one.
+func (s *socket) replaced() bool { return !s.isAt(s.path) && isServed(s.path) }
+
+// regain takes its place back from a process that is gone, and says whether it did.
+func (s *socket) regain() (bool, error) {
+	if s.isAt(s.path) || isServed(s.path) {
+		return false, nil
+	}
+	folder, err := lockFolder(filepath.Dir(s.path))
+	if err != nil {
+		return false, err
+	}
+	defer folder.Close()
+	if !s.isAt(asidePath(s.path)) || isServed(s.path) { // another process was faster
+		return false, nil
+	}
+	return true, os.Rename(asidePath(s.path), s.path)
 }
 
 // Close implements net.Listener. It removes the socket, but none that is in its
-// place.
-func (s *socket) Close() error {
+// place; a process whose place it took, and that still listens, gets it back.
+func (s *socket) Close() error { return s.close() }
+
+func (s *socket) leave() error {
 	folder, err := lockFolder(filepath.Dir(s.path))
 	if err != nil {
 		return errors.Join(err, s.UnixListener.Close())
 	}
 	defer folder.Close()
 	// Before it is closed, after which another file may get its number.
-	if file, gone := os.Lstat(s.path); gone == nil && os.SameFile(file, s.file) {
+	aside := asidePath(s.path)
+	switch {
+	case s.isAt(s.path) && isServed(aside):
+		err = os.Rename(aside, s.path)
+	case s.isAt(s.path):
 		err = os.Remove(s.path)
+		if gone := os.Remove(aside); !errors.Is(gone, fs.ErrNotExist) { // of a process that was killed
+			err = errors.Join(err, gone)
+		}
+	case s.isAt(aside):
+		err = os.Remove(aside)
 	}
 	return errors.Join(err, s.UnixListener.Close())
 }

@@ -109,6 +109,67 @@ func TestReplaceSocket(t *testing.T) {
 	}
 }
 
+// TestSocketComesBack ends the process that took a socket, in order and by force:
+// the one before serves its name again, and leaves nothing behind.
+func TestSocketComesBack(t *testing.T) {
+	for name, end := range map[string]func(*socket) error{
+		"closed": (*socket).Close,
+		"killed": func(s *socket) error { return s.UnixListener.Close() }, // the name stays
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := socketPath(t)
+			open := func() *socket {
+				t.Helper()
+				l, err := listen(path, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return l.(*socket)
+			}
+			first := open()
+			second := open()
+			if regained, err := first.regain(); regained || err != nil || !first.replaced() {
+				t.Errorf("took back what is served: %v, %v", regained, err)
+			}
+			if err := end(second); err != nil {
+				t.Fatal(err)
+			}
+			if first.replaced() {
+				t.Error("replaced by nobody")
+			}
+			if regained, err := first.regain(); regained != (name == "killed") || err != nil {
+				t.Errorf("taken back: %v, %v", regained, err)
+			}
+			go func() {
+				if conn, err := net.Dial("unix", path); err == nil {
+					conn.Close()
+				}
+			}()
+			if err := first.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			conn, err := first.Accept()
+			if err != nil {
+				t.Fatalf("the first socket is not connected to: %v", err)
+			}
+			conn.Close()
+			third := open()
+			if err := end(first); err != nil { // the next one's, this time
+				t.Fatal(err)
+			}
+			if third.replaced() || !third.isAt(path) {
+				t.Error("the end of the one before took the name along")
+			}
+			if err := third.Close(); err != nil {
+				t.Error(err)
+			}
+			if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) > 0 {
+				t.Errorf("left in the folder: %v, %v", left, err)
+			}
+		})
+	}
+}
+
 // Whoever connects gets tokens, so nobody from another machine may.
 func TestListenTakesLoopbackOnly(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:9000", "localhost:0", "example:80", "nonsense", ""} {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
+	"github.com/graphveil/graphveil/envoy"
 )
 
 // traffic is clients that ask without end, for short answers and for some that
@@ -191,6 +192,50 @@ func TestUpgradeThatCannotServe(t *testing.T) {
 			t.Errorf("%s: %s %.200s", protocol, &answer, answer.body)
 		}
 	}
+	l.check(running.Process.Signal(syscall.SIGTERM))
+	running.end(t, l)
+}
+
+// TestUpgradeTakenBack ends the next processor while the one before still runs: told
+// to, killed, and because it cannot listen on its admin address. Each time the one
+// before serves the same Envoy as well as one that connects only then.
+func TestUpgradeTakenBack(t *testing.T) {
+	l := newLab(t, nil)
+	l.config.Processor.Admin = freeAddress(t)
+	l.config.Processor.DrainTimeout = 2 * time.Second
+	running := l.launch("serve")
+	first := l.startEnvoy()
+	served := func(when string) {
+		t.Helper()
+		for _, process := range []*envoy.Process{first, l.startEnvoy()} {
+			if answer := call(t, process.Address(), l.tls(), wireCall{protocol: "h2", target: "/v1.0/users?$top=2"}); answer.String() != "200" {
+				t.Errorf("%s: %s %.200s", when, &answer, answer.body)
+			}
+		}
+	}
+	served("before")
+
+	next := l.replacing()
+	next.find(t, "processor listening")
+	l.check(next.Process.Signal(syscall.SIGTERM))
+	if err := next.Wait(); err != nil {
+		t.Error(err)
+	}
+	served("the next one was told to go")
+
+	next = l.replacing()
+	next.find(t, "processor listening")
+	l.check(next.Process.Kill())
+	_ = next.Wait()
+	running.find(t, "the processor that took the place of this one is gone: this one serves processor.listen again")
+	served("the next one was killed")
+
+	l.config.Processor.Admin = "192.0.2.1:9464" // not of this machine
+	next = l.replacing()
+	if err := next.Wait(); err == nil || !strings.Contains(next.logs.String(), "processor.admin") {
+		t.Errorf("ended with %v: %s", err, next.logs)
+	}
+	served("the next one could not start")
 	l.check(running.Process.Signal(syscall.SIGTERM))
 	running.end(t, l)
 }

@@ -1,0 +1,2 @@
+// Package systemd checks the units of deploy/systemd. It has tests only.
+package systemd
