@@ -18,8 +18,8 @@ import (
 // File names are given to Envoy as they are: relative ones are relative to the
 // directory that Envoy runs in.
 type Config struct {
-	// Listen is the IP address and port that callers connect to. Port 0 takes
-	// a free one, see [Process.Address]. Zero: 127.0.0.1:8443.
+	// Listen is the IP address and port that callers connect to; [::] takes those of
+	// IPv4, too. Port 0 takes a free one, see [Process.Address]. Zero: 127.0.0.1:8443.
 	Listen string `yaml:"listen"`
 
 	// TLS is what callers see of Envoy and what Envoy asks of callers.

@@ -90,3 +90,18 @@ func TestValidateAcceptsShortIdleWithoutRetries(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// On all addresses of IPv6 callers of IPv4 are served, too; on all of IPv4, or one of
+// IPv6, there is nothing to say.
+func TestListenOnBothFamilies(t *testing.T) {
+	for listen, want := range map[string]bool{"[::]:8443": true, "0.0.0.0:8443": false, "[::1]:8443": false, "127.0.0.1:8443": false} {
+		b, err := envoy.Render(envoy.Config{Listen: listen, TLS: envoy.TLS{CertFile: "tls.crt", KeyFile: "tls.key"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := b.GetStaticResources().GetListeners()[0].GetAddress().GetSocketAddress()
+		if address.GetIpv4Compat() != want {
+			t.Errorf("%s: %v", listen, address)
+		}
+	}
+}

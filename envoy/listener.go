@@ -17,9 +17,12 @@ const idleConnection = 5 * time.Minute
 // listener accepts TLS connections of callers and nothing else.
 func (r *renderer) listener() *listenerv3.Listener {
 	ap := netip.MustParseAddrPort(r.config.Listen)
+	address := socket(ap.Addr().String(), ap.Port())
+	// All addresses of IPv6 are all of IPv4, too, as of any other program.
+	address.GetSocketAddress().Ipv4Compat = ap.Addr() == netip.IPv6Unspecified()
 	return &listenerv3.Listener{
 		Name:                          listenerName,
-		Address:                       socket(ap.Addr().String(), ap.Port()),
+		Address:                       address,
 		PerConnectionBufferLimitBytes: count(bufferBytes),
 		FilterChains: []*listenerv3.FilterChain{{
 			TransportSocket: &corev3.TransportSocket{

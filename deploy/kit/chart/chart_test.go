@@ -49,6 +49,7 @@ func TestGateway(t *testing.T) {
 			}
 			d, pod := o.deployment, &o.deployment.Spec.Template.Spec
 			checkPod(t, pod, test.audience)
+			checkRestricted(t, &o.deployment.Spec.Template.ObjectMeta, pod)
 			checkConfig(t, pod, o.config.Data["graphveil.yaml"])
 			checkGateway(t, o)
 			if (d.Spec.Replicas == nil) == (o.autoscaler == nil) {
@@ -161,6 +162,7 @@ func TestSidecar(t *testing.T) {
 			}
 			pod := &o.deployment.Spec.Template.Spec
 			checkPod(t, pod, test.audience)
+			checkRestricted(t, &o.deployment.Spec.Template.ObjectMeta, pod)
 			checkConfig(t, pod, o.config.Data["graphveil.yaml"])
 			_, envoy := ours(pod)
 			if envoy.RestartPolicy == nil || *envoy.RestartPolicy != corev1.ContainerRestartPolicyAlways {
@@ -214,8 +216,19 @@ func TestRefused(t *testing.T) {
 		{"two certificates", "tls: {issuer: {name: internal}}", "both given"},
 		{"open to the cluster", "gateway: {networkPolicy: {enabled: false}}", "every Pod could read"},
 		{"optional certificates are none", "gateway: {networkPolicy: {enabled: false}}\ntls: {clientCA: {configMap: a, mode: optional}}", "every Pod could read"},
-		{"nobody or everybody", "gateway: {networkPolicy: {clients: []}}", "nobody in, or everybody"},
-		{"an empty peer", "gateway: {networkPolicy: {clients: [{}]}}", "an empty peer"},
+		{"nobody or everybody", "gateway: {networkPolicy: {clients: []}}", "minItems"},
+		{"an empty peer", "gateway: {networkPolicy: {clients: [{}]}}", "minProperties"},
+		{"every namespace", "gateway: {networkPolicy: {clients: [{namespaceSelector: {}}]}}", "a peer that is everybody"},
+		{"every namespace, said at length", "gateway: {networkPolicy: {clients: [{namespaceSelector: {matchLabels: {}}, podSelector: {matchExpressions: []}}]}}", "a peer that is everybody"},
+		{"every address", "gateway: {networkPolicy: {clients: [{podSelector: {matchLabels: {a: b}}}, {ipBlock: {cidr: 0.0.0.0/0}}]}}", "a peer that is everybody"},
+		{"a selector that Kubernetes would not know", "gateway: {networkPolicy: {clients: [{namespaceSelector: {matchLabels: {a: b}}, podselector: {matchLabels: {c: d}}}]}}", "podselector"},
+		{"names anywhere", "gateway: {networkPolicy: {dns: null}}", "dns"},
+		{"the cloud anywhere", "gateway: {networkPolicy: {cloud: null}}", "cloud"},
+		{"more, to anywhere", "gateway: {networkPolicy: {extraEgress: [{ports: [{port: 80}]}]}}", "to"},
+		{"no resources", "envoy: {resources: null}", "resources"},
+		{"a token for as long as the cluster likes", "token: {expirationSeconds: null}", "expirationSeconds"},
+		{"a name with a line in it", "gateway: {priorityClassName: \"a\\nhostNetwork: true\"}", "priorityClassName"},
+		{"a budget with a line in it", "gateway: {disruptionBudget: {maxUnavailable: \"1\\nselector: {}\"}}", "maxUnavailable"},
 		{"egress to anywhere", "gateway: {networkPolicy: {cloud: []}}", "minItems"},
 		{"no time to drain", "drain: {timeoutSeconds: 10}", "nothing in progress could end"},
 		{"a listener elsewhere", "config: {envoy: {listen: '0.0.0.0:80'}}", "config.envoy.listen is the chart's"},

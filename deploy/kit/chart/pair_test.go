@@ -13,14 +13,14 @@ import (
 // authority issues the certificates of these tests.
 var authority = sync.OnceValues(tenant.NewCA)
 
-// writePair makes the files of a kubernetes.io/tls Secret for localhost in dir.
+// writePair makes the files of a kubernetes.io/tls Secret for localhost, and Graph, in dir.
 func writePair(t testing.TB, dir string) {
 	t.Helper()
 	ca, err := authority()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := ca.Issue("localhost")
+	pair, err := ca.Issue("localhost", "graph.microsoft.com")
 	if err != nil {
 		t.Fatal(err)
 	}

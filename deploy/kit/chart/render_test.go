@@ -59,6 +59,10 @@ func values(t testing.TB, texts ...string) map[string]any {
 
 // render makes the chart's files, by name.
 func render(chart *v2.Chart, values map[string]any) (map[string]string, error) {
+	return renderAs(chart, values, release, namespace)
+}
+
+func renderAs(chart *v2.Chart, values map[string]any, release, namespace string) (map[string]string, error) {
 	all, err := util.ToRenderValues(chart, values, common.ReleaseOptions{Name: release, Namespace: namespace, IsInstall: true, Revision: 1}, nil)
 	if err != nil {
 		return nil, err

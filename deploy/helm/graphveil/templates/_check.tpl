@@ -16,7 +16,7 @@
 {{- if and $v.tls.secretName $v.tls.issuer.name -}}
   {{- fail "tls.secretName and tls.issuer.name are both given: which certificate is it?\nhint: leave one empty" -}}
 {{- end -}}
-{{- if le (int $v.drain.timeoutSeconds) (int $v.drain.acceptSeconds) -}}
+{{- if le (int $v.drain.timeoutSeconds) (int (include "graphveil.accept" .)) -}}
   {{- fail "drain.timeoutSeconds must be more than drain.acceptSeconds: nothing in progress could end" -}}
 {{- end -}}
 {{- if eq $v.shape "gateway" -}}
@@ -25,11 +25,13 @@
   {{- if and (not $v.gateway.networkPolicy.enabled) (not $certificates) (ne $v.gateway.networkPolicy.acknowledgeRisk $risk) -}}
     {{- fail (printf "gateway.networkPolicy.enabled is false, and no certificate is asked of clients: every Pod could read\nhint: tls.clientCA.configMap, or gateway.networkPolicy.acknowledgeRisk: %q" $risk) -}}
   {{- end -}}
-  {{- if and $v.gateway.networkPolicy.enabled (not $v.gateway.networkPolicy.clients) -}}
-    {{- fail "gateway.networkPolicy.clients is empty: Kubernetes would let nobody in, or everybody\nhint: at least one peer" -}}
-  {{- end -}}
   {{- range $v.gateway.networkPolicy.clients -}}
-    {{- if not . -}}{{- fail "gateway.networkPolicy.clients has an empty peer, which is nobody or everybody" -}}{{- end -}}
+    {{- $pods := or (dig "podSelector" "matchLabels" dict .) (dig "podSelector" "matchExpressions" list .) -}}
+    {{- $namespaces := or (not (hasKey . "namespaceSelector")) (dig "namespaceSelector" "matchLabels" dict .) (dig "namespaceSelector" "matchExpressions" list .) -}}
+    {{- $all := or (hasSuffix "/0" (dig "ipBlock" "cidr" "" .)) (not (or $pods $namespaces)) -}}
+    {{- if and $v.gateway.networkPolicy.enabled $all (not $certificates) (ne $v.gateway.networkPolicy.acknowledgeRisk $risk) -}}
+      {{- fail (printf "gateway.networkPolicy.clients has a peer that is everybody, and no certificate is asked of clients\nhint: labels of Pods or namespaces, tls.clientCA.configMap, or gateway.networkPolicy.acknowledgeRisk: %q" $risk) -}}
+    {{- end -}}
   {{- end -}}
 {{- end -}}
 {{- range $keys := list "processor.listen" "processor.admin" "processor.drain_timeout" "envoy.listen" "envoy.tls" "envoy.admin" "envoy.access_log" "pseudonyms.salt_file" "pseudonyms.key_file" -}}

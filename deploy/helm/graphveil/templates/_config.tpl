@@ -13,7 +13,7 @@
 {{- $own := dict
   "pseudonyms" (dict "salt_file" (printf "%s/files/salt" $files) "key_file" (printf "%s/files/key" $files))
   "processor" (dict "listen" "/run/graphveil/processor.sock" "admin" "0.0.0.0:9464" "drain_timeout" (printf "%ds" (int .Values.drain.timeoutSeconds)))
-  "envoy" (dict "listen" (printf "%s:%s" (ternary "0.0.0.0" "127.0.0.1" $gateway) (include "graphveil.port" .)) "tls" $tls)
+  "envoy" (dict "listen" (printf "%s:%s" (ternary (ternary "[::]" "0.0.0.0" .Values.gateway.ipv6) "127.0.0.1" $gateway) (include "graphveil.port" .)) "tls" $tls)
 -}}
 {{- if include "graphveil.projected" . -}}
   {{- $_ := set $own "tokens" (dict "credential" (dict "kubernetes" (dict "token_file" (printf "%s/token/entra" $files)))) -}}
@@ -22,4 +22,9 @@
   {{- $_ := set $own "policy" (dict "paths" (ternary (list "builtin" "/etc/graphveil-policy") (list "/etc/graphveil-policy") .Values.policy.builtin)) -}}
 {{- end -}}
 {{- mergeOverwrite (deepCopy .Values.config) $own | toYaml -}}
+{{- end }}
+
+{{/* What changes with the configuration, so that Pods are replaced. */}}
+{{- define "graphveil.annotations" -}}
+graphveil/config: {{ include "graphveil.config" . | sha256sum | quote }}
 {{- end }}

@@ -55,7 +55,7 @@ imagePullPolicy: {{ .Values.images.envoy.pullPolicy }}
 {{- if eq .Values.shape "sidecar" }}
 restartPolicy: Always
 {{- end }}
-args: [envoy, run, --config, /etc/graphveil/graphveil.yaml, --probes, "0.0.0.0:9465", --drain-time, {{ .Values.drain.acceptSeconds }}s]
+args: [envoy, run, --config, /etc/graphveil/graphveil.yaml, --probes, "0.0.0.0:9465", --drain-time, {{ include "graphveil.accept" . }}s]
 env:
   - {name: TMPDIR, value: /tmp} # its bootstrap and its admin socket, out of the processor's reach
 ports:
@@ -100,20 +100,20 @@ above mount these, so there the files may be read by whoever has the mount. */}}
       - {key: graphveil.yaml, path: graphveil.yaml}
 {{- if .Values.policy.configMap }}
 - name: graphveil-policy
-  configMap: {name: {{ .Values.policy.configMap }}}
+  configMap: {name: {{ .Values.policy.configMap | quote }}}
 {{- end }}
 - name: graphveil-files
-  secret: {secretName: {{ .Values.secret.name }}, defaultMode: {{ $mode }}}
+  secret: {secretName: {{ .Values.secret.name | quote }}, defaultMode: {{ $mode }}}
 - name: graphveil-tls
   secret:
-    secretName: {{ include "graphveil.tlsSecret" . }}
+    secretName: {{ include "graphveil.tlsSecret" . | quote }}
     defaultMode: {{ $mode }}
     items:
       - {key: tls.crt, path: tls.crt}
       - {key: tls.key, path: tls.key}
 {{- if .Values.tls.clientCA.configMap }}
 - name: graphveil-clients
-  configMap: {name: {{ .Values.tls.clientCA.configMap }}}
+  configMap: {name: {{ .Values.tls.clientCA.configMap | quote }}}
 {{- end }}
 {{- if include "graphveil.projected" . }}
 - name: graphveil-token

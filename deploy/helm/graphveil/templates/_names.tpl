@@ -1,18 +1,18 @@
-{{/* The name of everything: that of the release. */}}
+{{/* The name of everything: that of the release, which has 53 characters at most; a Service's name has 63. */}}
 {{- define "graphveil.name" -}}
-{{- if contains "graphveil" .Release.Name -}}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{- else -}}{{ printf "%s-graphveil" .Release.Name | trunc 52 | trimSuffix "-" }}{{- end -}}
+{{- if contains "graphveil" .Release.Name -}}{{ .Release.Name }}{{- else -}}{{ printf "%s-graphveil" .Release.Name }}{{- end -}}
 {{- end }}
 
 {{- define "graphveil.selector" -}}
 app.kubernetes.io/name: graphveil
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "graphveil.labels" -}}
 {{ include "graphveil.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end }}
 
 {{- define "graphveil.serviceAccount" -}}
@@ -37,6 +37,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "graphveil.audience" -}}
 {{- $of := dict "global" "api://AzureADTokenExchange" "us_government" "api://AzureADTokenExchangeUSGov" "us_dod" "api://AzureADTokenExchangeUSGov" "china" "api://AzureADTokenExchangeChina" -}}
 {{- .Values.token.audience | default (get $of (.Values.config.tokens.cloud | default "global")) -}}
+{{- end }}
+
+{{/* How long Envoy accepts connections when it is told to end. Nobody is left to make them when
+the application next to it has ended. */}}
+{{- define "graphveil.accept" -}}
+{{- if eq .Values.shape "gateway" -}}{{ .Values.drain.acceptSeconds }}{{- else -}}1{{- end -}}
 {{- end }}
 
 {{/* The port that clients connect to, in the Pod. */}}

@@ -2,6 +2,7 @@
 What an application's chart puts into its Pod, with this chart as a dependency and
 `shape: sidecar`. Each takes the dependency's context, .Subcharts.graphveil:
 
+  annotations:    {{- include "graphveil.sidecar.annotations" .Subcharts.graphveil | nindent 8 }}
   initContainers: {{- include "graphveil.sidecar.initContainers" .Subcharts.graphveil | nindent 8 }}
   volumes:        {{- include "graphveil.sidecar.volumes" .Subcharts.graphveil | nindent 8 }}
   the application's container:
@@ -19,14 +20,19 @@ before the processor.
 - {{- include "graphveil.container.envoy" . | nindent 2 }}
 {{- end }}
 
+{{/* On the Pod: a changed configuration replaces it. */}}
+{{- define "graphveil.sidecar.annotations" -}}
+{{- include "graphveil.annotations" . -}}
+{{- end }}
+
 {{- define "graphveil.sidecar.volumes" -}}
 {{ include "graphveil.volumes" . }}
 - name: graphveil-trust
   secret:
-    secretName: {{ include "graphveil.tlsSecret" . }}
+    secretName: {{ include "graphveil.tlsSecret" . | quote }}
     defaultMode: 0444
     items:
-      - {key: {{ .Values.tls.caKey }}, path: ca.crt}
+      - {key: {{ .Values.tls.caKey | quote }}, path: ca.crt}
 {{- if eq .Values.sidecar.capture "hosts" }}
 - name: graphveil-hosts
   configMap:

@@ -99,6 +99,11 @@ func (b box) mount() error {
 		mount(from, filepath.Join(b.root, to), "", unix.MS_BIND, "")
 		mount("", filepath.Join(b.root, to), "", readOnly|unix.MS_NODEV, "")
 	}
+	for _, pair := range b.shared {
+		from, to, _ := strings.Cut(pair, ":")
+		mount(from, filepath.Join(b.root, to), "", unix.MS_BIND, "")
+		mount("", filepath.Join(b.root, to), "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+	}
 	if b.memory != "" {
 		mount("tmpfs", filepath.Join(b.root, b.memory), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, fmt.Sprintf("mode=0700,uid=%[1]d,gid=%[1]d,size=16m", user))
 	}

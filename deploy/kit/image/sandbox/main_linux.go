@@ -3,7 +3,7 @@
 // user without a name on this machine, without capabilities, without new privileges and
 // behind Docker's default seccomp profile. The network is the machine's.
 //
-//	sandbox run -root FOLDER [-memory PATH] [-bind FROM:TO]... -- PROGRAM ARGUMENTS
+//	sandbox run -root FOLDER [-memory PATH] [-bind FROM:TO]... [-shared FROM:TO]... -- PROGRAM ARGUMENTS
 //	sandbox probe
 //
 // The root has to have the folders proc and dev, and those that are mounted on. Run by root, the
@@ -27,6 +27,7 @@ type box struct {
 	root   string
 	memory string   // where memory is mounted, the only thing that is writable
 	binds  []string // from:to, read-only
+	shared []string // from:to, writable, as what two containers of a Pod share
 	argv   []string
 }
 
@@ -45,13 +46,17 @@ func dispatch(arguments []string) error {
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	flags.StringVar(&b.root, "root", "", "`folder` that is the root")
 	flags.StringVar(&b.memory, "memory", "", "`path` that is writable memory")
-	flags.Func("bind", "`from:to` to mount read-only", func(s string) error {
-		if !strings.Contains(s, ":") {
-			return errors.New("it has no colon")
+	pairs := func(to *[]string) func(string) error {
+		return func(s string) error {
+			if !strings.Contains(s, ":") {
+				return errors.New("it has no colon")
+			}
+			*to = append(*to, s)
+			return nil
 		}
-		b.binds = append(b.binds, s)
-		return nil
-	})
+	}
+	flags.Func("bind", "`from:to` to mount read-only", pairs(&b.binds))
+	flags.Func("shared", "`from:to` to mount writable", pairs(&b.shared))
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return err
 	}

@@ -81,12 +81,22 @@ func (f *found) call() {
 		"bpf":       func() error { _, _, e := unix.Syscall(unix.SYS_BPF, 0, 0, 0); return refused(e) },
 		"keyctl":    func() error { _, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, true); return err },
 		"io_uring":  func() error { _, _, e := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, 0, 0); return refused(e) },
+		"crypto":    func() error { return open(unix.AF_ALG, unix.SOCK_SEQPACKET) },
+		"vsock":     func() error { return open(unix.AF_VSOCK, unix.SOCK_STREAM) },
 		"userfault": func() error { _, _, e := unix.Syscall(unix.SYS_USERFAULTFD, 0, 0, 0); return refused(e) },
 	} {
 		if try() == nil {
 			f.Allowed = append(f.Allowed, name)
 		}
 	}
+}
+
+func open(domain, kind int) error {
+	s, err := unix.Socket(domain, kind, 0)
+	if err == nil {
+		unix.Close(s)
+	}
+	return err
 }
 
 // refused is nil for an error that the call itself makes, having been let through.

@@ -21,6 +21,9 @@ func loadFilter() error {
 		return err
 	}
 	policy := seccomp.Policy{DefaultAction: seccomp.ActionErrno}
+	// The library's program has the call's argument at hand, not its number, once it has compared one. So
+	// conditions come last, and those of a call together.
+	var last []seccomp.SyscallGroup
 	if profile.DefaultAction != specs.ActErrno {
 		return fmt.Errorf("the profile's default is %s", profile.DefaultAction)
 	}
@@ -55,8 +58,20 @@ func loadFilter() error {
 			}
 			group.NamesWithCondtions = append(group.NamesWithCondtions, seccomp.NameWithConditions{Name: name, Conditions: conditions})
 		}
-		policy.Syscalls = append(policy.Syscalls, group)
+		if len(group.NamesWithCondtions) == 0 {
+			policy.Syscalls = append(policy.Syscalls, group)
+			continue
+		}
+		i := slices.IndexFunc(last, func(g seccomp.SyscallGroup) bool { return g.Action == group.Action })
+		if i < 0 {
+			i, last = len(last), append(last, seccomp.SyscallGroup{Action: group.Action})
+		}
+		last[i].NamesWithCondtions = append(last[i].NamesWithCondtions, group.NamesWithCondtions...)
 	}
+	if len(last) > 1 {
+		return fmt.Errorf("the profile has conditions with %d actions", len(last))
+	}
+	policy.Syscalls = append(policy.Syscalls, last...)
 	return seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Policy: policy})
 }
 
