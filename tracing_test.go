@@ -101,6 +101,7 @@ func TestTracing(t *testing.T) {
 			"User-Agent": {clientMark}, "Tracestate": {"vendor=" + clientMark}, "Baggage": {"user=" + clientMark},
 			"X-Request-Id": {clientMark}, "X-Client-Trace-Id": {clientMark},
 			"X-Forwarded-For": {clientMark}, "X-Envoy-Downstream-Service-Cluster": {clientMark},
+			"X-Envoy-Decorator-Operation": {clientMark}, "X-Envoy-Force-Trace": {clientMark}, "X-B3-Traceid": {clientMark}, "Uber-Trace-Id": {clientMark},
 		}
 		if want == 200 { // a refusal in gRPC is one, too
 			request.Header.Set("Content-Type", "application/grpc+"+clientMark)
