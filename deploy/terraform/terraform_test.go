@@ -7,18 +7,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
-	"os"
-	"sync"
-
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/graphveil/graphveil/auth"
 	"github.com/graphveil/graphveil/deploy/setup"
 	"github.com/graphveil/graphveil/policy"
 )
@@ -424,94 +419,5 @@ func TestExistingApplications(t *testing.T) {
 		if got := root.source(b.Attributes["to"].Expr); got != "module.entra.azuread_application.this[each.key]" {
 			t.Errorf("%s imports to %s", m.dir, got)
 		}
-	}
-}
-
-func TestConfigurationIsGraphveils(t *testing.T) {
-	_, s := derive(t, policy.Config{}, kubernetes)
-	var config struct {
-		Tokens auth.Config `yaml:"tokens"`
-	}
-	if err := yaml.UnmarshalWithOptions([]byte(entra(t, s, nil).output("configuration").AsString()), &config, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	if config.Tokens.Tenant != tenant || config.Tokens.Cloud != "global" || len(config.Tokens.Connectors) != len(s.Applications) {
-		t.Errorf("%+v", config.Tokens)
-	}
-	for name, c := range config.Tokens.Connectors {
-		if c.ClientID != clientID(name) {
-			t.Errorf("%s is %s", name, c.ClientID)
-		}
-	}
-}
-
-// TestAdminDocument wants everything that an administrator must know in it, and no word left that stands for an id.
-func TestAdminDocument(t *testing.T) {
-	snapshot, s := derive(t, policy.Config{}, kubernetes)
-	document := entra(t, s, nil).output("admin_document").AsString()
-	for _, a := range s.Applications {
-		for _, want := range append(needed(snapshot, a.Connectors), a.DisplayName, clientID(a.Key), "CallAnAPI/appId/"+clientID(a.Key)) {
-			if !strings.Contains(document, want) {
-				t.Errorf("%s is not said of %s", want, a.Key)
-			}
-		}
-	}
-	for _, want := range []string{"Privileged Role Administrator", "Teams Administrator", `New-CsApplicationAccessPolicy -Identity "Graphveil" -AppIds "` + clientID("teams") + `"`, "New-ManagementRoleAssignment"} {
-		if !strings.Contains(document, want) {
-			t.Errorf("the document does not say %s", want)
-		}
-	}
-	for _, e := range snapshot.Endpoints() {
-		if e.ServedBy == "" && !strings.Contains(document, "`GET "+e.Path+"`") {
-			t.Errorf("the document does not say what is read at %s", e.Path)
-		}
-	}
-	for _, bad := range []string{"CLIENT_ID_OF_", "TENANT_ID", "az ad app create"} {
-		if strings.Contains(document, bad) {
-			t.Errorf("the document says %s", bad)
-		}
-	}
-	granted := entra(t, s, map[string]cty.Value{"grant_consent": cty.True}).output("admin_document").AsString()
-	if strings.Contains(granted, "Grant admin consent") || !strings.Contains(granted, "New-CsApplicationAccessPolicy") {
-		t.Error("with consent given, the document still asks for it, or for nothing more")
-	}
-}
-
-// TestAWSGivesTokensForEntraOnly evaluates the permission of the role: one action, for one audience, as Entra reads signatures, and no
-// longer than Graphveil asks for.
-func TestAWSGivesTokensForEntraOnly(t *testing.T) {
-	target := kubernetes
-	target.Default = setup.Credential{Kind: "aws"}
-	_, s := derive(t, policy.Config{}, target)
-	p := newPlan(t, readModule(t, "examples/aws"), map[string]cty.Value{"setup": writeJSON(t, s), "region": cty.StringVal("eu-west-1")})
-	document := p.body(p.one(t, "data", "aws_iam_policy_document", "token").Body, nil)
-	if len(document.blocks["statement"]) != 1 {
-		t.Fatal(document.blocks)
-	}
-	statement := document.blocks["statement"][0]
-	if actions := texts(statement.attributes["actions"]); !slices.Equal(actions, []string{"sts:GetWebIdentityToken"}) {
-		t.Errorf("the role may %v", actions)
-	}
-	conditions := map[string][]string{}
-	for _, c := range statement.blocks["condition"] {
-		conditions[c.attributes["test"].AsString()+" "+c.attributes["variable"].AsString()] = texts(c.attributes["values"])
-	}
-	source, err := os.ReadFile("../../auth/aws.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	seconds := regexp.MustCompile(`(?m)^\tawsAssertionSeconds = (\d+)$`).FindSubmatch(source)
-	algorithm := regexp.MustCompile(`(?m)^\tawsAlgorithm = "(\w+)"$`).FindSubmatch(source)
-	if seconds == nil || algorithm == nil {
-		t.Fatal("auth/aws.go does not say how long and how it wants its token signed")
-	}
-	want := map[string][]string{
-		"ForAllValues:StringEquals sts:IdentityTokenAudience": {"api://AzureADTokenExchange"},
-		"Null sts:IdentityTokenAudience":                      {"false"},
-		"StringEquals sts:SigningAlgorithm":                   {string(algorithm[1])},
-		"NumericLessThanEquals sts:DurationSeconds":           {string(seconds[1])},
-	}
-	if !maps.EqualFunc(conditions, want, slices.Equal) {
-		t.Errorf("%v, want %v", conditions, want)
 	}
 }
