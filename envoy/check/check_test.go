@@ -331,6 +331,7 @@ var spoiled = map[string][]func(*parts){
 		func(p *parts) { p.route.GetRoute().IdleTimeout = durationpb.New(0) },
 	},
 	"path_not_normalized": {func(p *parts) { p.hcm.NormalizePath = nil }},
+	"informational":       {func(p *parts) { p.hcm.Proxy_100Continue = true }},
 	"local_replies":       {func(p *parts) { p.hcm.LocalReplyConfig = nil }},
 	"token_copied": {
 		func(p *parts) {

@@ -46,6 +46,7 @@ var Codes = map[string]Code{
 	"request_body_mode":           {true, "the processor refuses all requests", "set request_body_mode to NONE"},
 	"header_mode":                 {true, "the processor does not see what it has to decide", "set request_header_mode and response_header_mode to SEND, or leave them out"},
 	"response_trailer_mode":       {true, "trailers pass undecided, and Envoy refuses the mode", "set response_trailer_mode to SEND"},
+	"informational":               {true, "responses before the response (100 to 199) pass with all their headers, and no filter sees them", "set proxy_100_continue to false (Istio: ENABLE_100_CONTINUE_HEADERS=false for istiod)"},
 	"request_trailer_mode":        {false, "the processor refuses requests with trailers", "set request_trailer_mode to SKIP"},
 	"ext_proc_hook":               {true, "an extension changes what the processor is asked or what it answered", "remove it"},
 	"route_cache":                 {false, "the route is chosen again after the processor has rewritten the path", "set route_cache_action to RETAIN"},

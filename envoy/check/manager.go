@@ -39,6 +39,9 @@ func (k *checker) manager(where string, hcm *hcmv3.HttpConnectionManager) {
 			k.find("filter_before", where+", early_header_mutation_extensions "+e.GetName(), kind)
 		}
 	}
+	if hcm.GetProxy_100Continue() {
+		k.find("informational", where, "proxy_100_continue true")
+	}
 	for _, u := range hcm.GetUpgradeConfigs() {
 		if len(u.GetFilters()) > 0 {
 			k.find("upgrade_chain", where, "upgrade "+u.GetUpgradeType())

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -368,5 +370,43 @@ func killed(t *testing.T, name string, records int) {
 		}
 	case got.err == nil || !strings.HasPrefix(string(got.body), `{"value":[{"size":1},`):
 		t.Errorf("got %d with %d bytes: %v", got.status, len(got.body), got.err)
+	}
+}
+
+// Responses before the response pass no filter, so Envoy has to swallow them.
+func TestInformational(t *testing.T) {
+	for _, name := range guarded {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, name, func(w http.ResponseWriter, q *http.Request) {
+				w.Header().Set("X-Raw", canary)
+				w.WriteHeader(http.StatusProcessing)
+				w.WriteHeader(http.StatusEarlyHints)
+				small(w, q)
+			}, unchanged)
+			startProcessor(t, r.socket)
+			for _, expect := range []string{"", "100-continue"} {
+				trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+					if len(header) > 0 {
+						t.Errorf("got %d with %v", code, header)
+					}
+					return nil
+				}}
+				request, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", r.url+"/v1.0/things", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.Host = "graph.microsoft.com"
+				request.Header.Set("Expect", expect)
+				response, err := r.client.Do(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(response.Body)
+				response.Body.Close()
+				if err != nil || response.StatusCode != 200 || string(body) != `{"value":[{"size":1}]}` {
+					t.Errorf("got %d %s (%v)", response.StatusCode, body, err)
+				}
+			}
+		})
 	}
 }

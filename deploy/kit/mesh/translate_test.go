@@ -144,7 +144,9 @@ func translateIstio(t *testing.T, proxy string, manifests []byte) []byte {
 	if err := os.WriteFile(in, bytes.TrimSuffix(manifests, []byte("\n---\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := exec.Command(istioTranslate, proxy, in, out, meshConfig).CombinedOutput(); err != nil {
+	command := exec.Command(istioTranslate, proxy, in, out, meshConfig)
+	command.Env = append(os.Environ(), "ENABLE_100_CONTINUE_HEADERS=false") // as the README asks for
+	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", istioTranslate, err, said)
 	}
 	text, err := os.ReadFile(out)

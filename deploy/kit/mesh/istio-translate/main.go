@@ -4,7 +4,8 @@
 //
 //	istio-translate sidecar|gateway|client manifests.yaml dump.json [MESHCONFIG]
 //
-// MESHCONFIG is YAML that is laid over Istio's own mesh configuration.
+// MESHCONFIG is YAML that is laid over Istio's own mesh configuration. The environment
+// has istiod's settings.
 package main
 
 import (
