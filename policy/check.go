@@ -29,6 +29,7 @@ func Check(ctx context.Context, config Config) error {
 		return err
 	}
 	var p problems
+	s.takeSystem(&p)
 	modules := s.parse(&p, true)
 	if err := p.err(); err != nil {
 		return err
@@ -46,6 +47,30 @@ func Check(ctx context.Context, config Config) error {
 		}
 	}
 	return p.err()
+}
+
+// takeSystem takes out the modules of package system: in a bundle of policy.opa_config
+// OPA's plugins evaluate them, to mask and drop decisions, and nothing else of the
+// policy. They are compiled alone, as OPA does.
+func (s *sources) takeSystem(p *problems) {
+	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: Capabilities()}
+	modules := map[string]*ast.Module{}
+	s.files = slices.DeleteFunc(s.files, func(f source) bool {
+		if f.library {
+			return false
+		}
+		m, err := ast.ParseModuleWithOpts(f.name, string(f.text), options)
+		if err != nil || m == nil || len(m.Package.Path) < 2 || m.Package.Path[1].Value.Compare(ast.String("system")) != 0 {
+			return false
+		}
+		modules[f.name] = m
+		p.checkFormat(f)
+		return true
+	})
+	compiler := ast.NewCompiler().WithCapabilities(Capabilities())
+	if compiler.Compile(modules); compiler.Failed() {
+		p.addOPA("", compiler.Errors)
+	}
 }
 
 // addAll adds the errors that err holds.
@@ -154,11 +179,12 @@ func Test(ctx context.Context, config Config) (*TestReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	var p problems
+	s.takeSystem(&p) // opa test runs their tests
 	snapshot, err := s.activate(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var p problems
 	modules := s.parse(&p, true)
 	if err := p.err(); err != nil {
 		return nil, err

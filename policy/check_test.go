@@ -231,3 +231,51 @@ test_a if data.graphveil.connectors.test.endpoint.a
 	_, err = policy.Test(context.Background(), policy.Config{Paths: []string{folder}})
 	checkErrors(t, folder, errorsOf(t, err), [][]string{{"unresolved_reference", "test_test.rego:3", "", "does not exist", "endpoints"}})
 }
+
+// TestCheckSystem: what a bundle holds for OPA's decision logs is checked with it, and
+// is no policy for a folder that is served.
+func TestCheckSystem(t *testing.T) {
+	of := func(rule string) policy.Config {
+		folder := t.TempDir()
+		write(t, folder, `-- custom.rego --
+# METADATA
+# title: Denials
+# description: Denials of our own.
+package graphveil.custom
+
+# METADATA
+# title: deny
+# description: Nobody may.
+deny contains "closed"
+-- log.rego --
+package system.log
+
+`+rule+`
+-- log_test.rego --
+package system.log_test
+
+import data.system.log
+
+test_mask if "/input" in log.mask with input as {"input": {"endpoint": {"id": "users"}}}
+`)
+		return policy.Config{Paths: []string{folder}}
+	}
+	good := of(`mask contains "/input" if input.input.endpoint.id == "users"`)
+	if err := policy.Check(context.Background(), good); err != nil {
+		t.Errorf("a mask: %v", err)
+	}
+	if _, err := policy.Test(context.Background(), good); err != nil {
+		t.Errorf("tests beside a mask: %v", err)
+	}
+	for rule, says := range map[string]string{
+		`mask contains "/input" if http.send({"method": "GET", "url": "http://127.0.0.1:1"}).status_code == 200`: "undefined function http.send",
+		`mask contains "/input" if   input.input.endpoint.id == "users"`:                                         "not formatted",
+	} {
+		if err := policy.Check(context.Background(), of(rule)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
+	if _, err := policy.Load(context.Background(), good); err == nil || !strings.Contains(err.Error(), "policy.opa_config") {
+		t.Errorf("a folder that is served: %v", err)
+	}
+}

@@ -84,6 +84,9 @@ func (p *problems) checkPackage(m *ast.Module) {
 		return
 	case parts[0] == "graphveil" && len(parts) > 2 && parts[1] == "connectors":
 		at.Message = fmt.Sprintf("package %s is too deep: a connector is graphveil.connectors.<name>", path)
+	case parts[0] == "system":
+		at.Message = fmt.Sprintf("package %s has no meaning here", path)
+		at.Hint = "rules that mask and drop decisions are for a bundle of policy.opa_config, not for policy.paths"
 	default:
 		at.Message = fmt.Sprintf("package %s has no meaning here", path)
 		at.Hint = "use graphveil.connectors.<name> for a connector, graphveil.custom for your own denials and what they need"

@@ -60,6 +60,12 @@ func Read(file string) (*Config, error) {
 		return nil, c.wrong(err)
 	}
 	c.unknown = parsed.Warnings
+	for _, name := range slices.Sorted(maps.Keys(parsed.Extra)) {
+		return nil, c.wrong(fmt.Errorf("there is no option %q\nhint: with a typo in bundles their denials would be missing", name))
+	}
+	if !given(parsed.Bundles) && !given(parsed.Discovery) && !given(parsed.DecisionLogs) && !given(parsed.Status) {
+		return nil, c.wrong(errors.New("it configures nothing: no bundles, discovery, decision_logs or status\nhint: leave policy.opa_config out if that is meant"))
+	}
 	c.discovers = given(parsed.Discovery)
 	c.delivers = given(parsed.Bundles) || c.discovers
 	c.records = given(parsed.DecisionLogs) || c.discovers
@@ -172,7 +178,7 @@ func checkKey(key, algorithm string) error {
 	case strings.HasPrefix(algorithm, "HS"):
 		return nil
 	case block == nil:
-		return errors.New("it is no key in PEM form\nhint: give the text of the public key, -----BEGIN PUBLIC KEY-----")
+		return errors.New("it is no key in PEM form\nhint: give the text of the public key, -----BEGIN PUBLIC KEY-----, as a block (key: |), for quotes join its lines")
 	case strings.Contains(block.Type, "PRIVATE"):
 		return errors.New("it is the private key, which signs and belongs where bundles are made\nhint: give the public key")
 	}
