@@ -34,6 +34,8 @@ type Caller struct {
 	Subject  string
 	// Address is the network address.
 	Address string
+	// JWT are the claims of a verified token, as encoding/json decodes them.
+	JWT any
 }
 
 // secretHeaders are never shown to the policy: what a rule sees, it can put into
@@ -134,7 +136,7 @@ var members = func() vocabulary {
 	v := vocabulary{}
 	v.add("request", "method", "path", "segments", "query", "headers", "sealed", "endpoint", "connector", "id", "params", "odata",
 		"select", "expand", "filter", "orderby", "top", "skip", "count", "search", "malformed", "properties", "functions", "lambdas",
-		"depth", "comparisons", "others", "property", "operator", "descending", "options", "caller", "spiffe_id", "subject", "address", "allow", "reasons")
+		"depth", "comparisons", "others", "property", "operator", "descending", "options", "caller", "spiffe_id", "subject", "address", "jwt", "allow", "reasons")
 	return v
 }()
 
@@ -160,6 +162,10 @@ func (in Input) value(route Route) (ast.Value, error) {
 	for i, p := range route.Params {
 		params[i] = item{t.word(p.Name), t.text(p.Value)}
 	}
+	caller, err := in.Caller.term(t)
+	if err != nil {
+		return nil, err
+	}
 	return ast.NewObject(
 		item{member("request"), t.object(
 			item{member("method"), t.word(in.Method)},
@@ -175,18 +181,25 @@ func (in Input) value(route Route) (ast.Value, error) {
 			item{member("params"), t.object(params...)},
 		)},
 		item{member("odata"), t.odata(in.Target.Options, route.endpoint.record)},
-		item{member("caller"), in.Caller.term(t)},
+		item{member("caller"), caller},
 	), nil
 }
 
-func (c Caller) term(t *terms) *ast.Term {
+func (c Caller) term(t *terms) (*ast.Term, error) {
 	var items []item
 	for _, given := range [...]struct{ name, value string }{{"spiffe_id", c.SPIFFEID}, {"subject", c.Subject}, {"address", c.Address}} {
 		if given.value != "" {
 			items = append(items, item{member(given.name), t.text(given.value)})
 		}
 	}
-	return t.object(items...)
+	if c.JWT != nil {
+		claims, err := ast.InterfaceToValue(c.JWT)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item{member("jwt"), t.of(claims)})
+	}
+	return t.object(items...), nil
 }
 
 // odata parses the system query options. Those that do not parse are listed as
