@@ -140,6 +140,10 @@ deny contains "mail_only_for_reporting" if {
 	not input.caller.spiffe_id == "spiffe://example.org/reporting"
 }
 `)
+	write("claims/custom.rego", `package graphveil.custom
+
+deny contains "caller_not_the_reader" if not input.caller.jwt.sub == "reader"
+`)
 	write("typo/custom.rego", "package graphveil.custom\n\nimport data.graphveil.shape\n\nx := shape.kep\n")
 	for _, test := range []struct {
 		args []string
@@ -157,6 +161,9 @@ deny contains "mail_only_for_reporting" if {
 		{[]string{"policy", "explain", "--request", "GET /v1.0/user"}, 3, []string{"path_not_allowed", "near: GET /v1.0/users"}},
 		{[]string{"policy", "explain", "--policy", dir + "/good", "--policy", "builtin", "--request", "GET /v1.0/users/" + aliceToken + "/mailFolders/SentItems/messages"}, 3, []string{"mail_only_for_reporting", "custom.rego:"}},
 		{[]string{"policy", "explain", "--policy", dir + "/good", "--policy", "builtin", "--caller", "spiffe://example.org/reporting", "--request", "GET /v1.0/users/" + aliceToken + "/mailFolders/SentItems/messages"}, 0, []string{"allowed"}},
+		{[]string{"policy", "explain", "--policy", dir + "/claims", "--policy", "builtin", "--claims", `{"sub": "reader"}`, "--request", "GET /v1.0/users"}, 0, []string{"allowed"}},
+		{[]string{"policy", "explain", "--policy", dir + "/claims", "--policy", "builtin", "--claims", `{"sub": "other"}`, "--request", "GET /v1.0/users"}, 3, []string{"caller_not_the_reader"}},
+		{[]string{"policy", "explain", "--claims", `["reader"]`, "--request", "GET /v1.0/users"}, 2, []string{"--claims"}},
 	} {
 		stdout, stderr, exit := command(t, "", test.args...)
 		if exit != test.exit {

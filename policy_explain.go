@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 
 func newPolicyExplain() *cobra.Command {
 	var o offlineFlags
-	var request, spiffeID string
+	var request, spiffeID, claims string
 	var headers []string
 	c := &cobra.Command{
 		Use:   "explain --request 'GET URL'",
@@ -39,6 +40,12 @@ Exit code 3 if the request is denied.`,
 				}
 				sent[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
 			}
+			caller := policy.Caller{SPIFFEID: spiffeID}
+			if claims != "" {
+				if err := json.Unmarshal([]byte(claims), &caller.JWT); err != nil {
+					return &exitError{exitUsage, errors.New("--claims must be a JSON object, as '{\"sub\": \"reader\"}'")}
+				}
+			}
 			config, err := o.read()
 			if err != nil {
 				return &exitError{exitUsage, err}
@@ -47,7 +54,7 @@ Exit code 3 if the request is denied.`,
 			if err != nil {
 				return err
 			}
-			e := s.Explain(cmd.Context(), method, requestHeadOf(method, url).Target, sent, policy.Caller{SPIFFEID: spiffeID})
+			e := s.Explain(cmd.Context(), method, requestHeadOf(method, url).Target, sent, caller)
 			writeExplanation(os.Stdout, &e)
 			if !e.Allowed() {
 				return &exitError{code: exitDenied}
@@ -59,6 +66,7 @@ Exit code 3 if the request is denied.`,
 	c.Flags().StringVar(&request, "request", "", "the request, as `'METHOD URL'`")
 	c.Flags().StringArrayVar(&headers, "header", nil, "a request header, as `'Name: value'`; repeatable")
 	c.Flags().StringVar(&spiffeID, "caller", "", "the caller's SPIFFE `id`")
+	c.Flags().StringVar(&claims, "claims", "", "the claims of the caller's token, as a `JSON` object")
 	return c
 }
 

@@ -58,6 +58,9 @@ func Render(c Config) (*bootstrapv3.Bootstrap, error) {
 		}}},
 		OverloadManager: r.overload(),
 	}
+	if r.config.JWT.JWKSURI != "" {
+		b.StaticResources.Clusters = append(b.StaticResources.Clusters, r.jwks())
+	}
 	if r.config.RateLimit.Service != "" {
 		b.StaticResources.Clusters = append(b.StaticResources.Clusters, r.quota())
 	}

@@ -25,6 +25,9 @@ type Config struct {
 	// TLS is what callers see of Envoy and what Envoy asks of callers.
 	TLS TLS `yaml:"tls"`
 
+	// JWT asks callers for tokens of their own.
+	JWT JWT `yaml:"jwt"`
+
 	// Processor is where `graphveil serve` listens: the absolute path of a Unix
 	// socket, or a loopback IP address and port. Graph tokens travel over it in
 	// clear, so nothing but loopback is accepted.
@@ -247,6 +250,7 @@ func (c Config) Validate() error {
 	check("tls.cert_file", required(c.TLS.CertFile))
 	check("tls.key_file", required(c.TLS.KeyFile))
 	check("tls.client_certificate", c.TLS.checkClientCertificate())
+	c.JWT.validate(check)
 	check("processor", checkLocal(c.Processor))
 	check("upstream.host", c.Upstream.checkHost())
 	if c.Upstream.Address != "" {

@@ -20,6 +20,24 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"tls.client_certificate", func(c *envoy.Config) { c.TLS.ClientCertificate = "required" }},
 		{"upstream.compression", func(c *envoy.Config) { c.Upstream.Compression = "br" }},
 		{"tls.client_certificate", func(c *envoy.Config) { c.TLS.ClientCAFile, c.TLS.ClientCertificate = "ca.crt", "yes" }},
+		{"jwt.issuer", func(c *envoy.Config) { c.JWT.JWKSFile = "jwks.json" }},
+		{"jwt.audiences", func(c *envoy.Config) { c.JWT = envoy.JWT{Issuer: "i", JWKSFile: "jwks.json"} }},
+		{"jwt.audiences", func(c *envoy.Config) {
+			c.JWT = envoy.JWT{Issuer: "i", Audiences: []string{""}, JWKSFile: "jwks.json"}
+		}},
+		{"jwt.jwks_file", func(c *envoy.Config) { c.JWT = envoy.JWT{Issuer: "i", Audiences: []string{"a"}} }},
+		{"jwt.jwks_file", func(c *envoy.Config) {
+			c.JWT = envoy.JWT{Issuer: "i", Audiences: []string{"a"}, JWKSFile: "jwks.json", JWKSURI: "https://issuer.example/keys"}
+		}},
+		{"jwt.jwks_uri", func(c *envoy.Config) {
+			c.JWT = envoy.JWT{Issuer: "i", Audiences: []string{"a"}, JWKSURI: "http://issuer.example/keys"}
+		}},
+		{"jwt.jwks_uri", func(c *envoy.Config) {
+			c.JWT = envoy.JWT{Issuer: "i", Audiences: []string{"a"}, JWKSURI: "https://192.0.2.1/keys"}
+		}},
+		{"jwt.ca_file", func(c *envoy.Config) {
+			c.JWT = envoy.JWT{Issuer: "i", Audiences: []string{"a"}, JWKSFile: "jwks.json", CAFile: "ca.crt"}
+		}},
 		{"processor", func(c *envoy.Config) { c.Processor = "run/processor.sock" }},
 		{"processor", func(c *envoy.Config) { c.Processor = "10.0.0.1:9002" }},
 		{"processor", func(c *envoy.Config) { c.Processor = "localhost:9002" }},

@@ -79,10 +79,15 @@ func (r *renderer) httpFilters() []*hcmv3.HttpFilter {
 	filters := []*hcmv3.HttpFilter{
 		filter("request_id", r.pack(requestID())),
 		filter("entrance", r.pack(entrance())),
+	}
+	if r.config.JWT.Issuer != "" {
+		filters = append(filters, filter(ClaimsNamespace, r.pack(r.jwtAuthn())))
+	}
+	filters = append(filters,
 		filter("envoy.filters.http.compressor", r.pack(r.compressor())),
 		filter("envoy.filters.http.ext_proc", r.pack(r.extProc())),
 		filter("envoy.filters.http.rbac", r.pack(guard())),
-	}
+	)
 	if r.config.LocalRateLimit != (LocalRateLimit{}) {
 		filters = append(filters, filter("envoy.filters.http.local_ratelimit", r.pack(r.localRateLimit())))
 	}
@@ -130,6 +135,12 @@ func (r *renderer) extProc() *extprocv3.ExternalProcessor {
 	if r.config.TLS.ClientCAFile != "" {
 		attributes = append(attributes, "connection.uri_san_peer_certificate", "connection.subject_peer_certificate")
 	}
+	metadata := &extprocv3.MetadataOptions{
+		ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{MetadataNamespace}},
+	}
+	if r.config.JWT.Issuer != "" {
+		metadata.ForwardingNamespaces = &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{ClaimsNamespace}}
+	}
 	return &extprocv3.ExternalProcessor{
 		GrpcService: &corev3.GrpcService{
 			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster}},
@@ -153,9 +164,7 @@ func (r *renderer) extProc() *extprocv3.ExternalProcessor {
 			DisallowExpression: &matcherv3.RegexMatcher{Regex: protectedHeaders},
 			DisallowIsError:    wrapperspb.Bool(true),
 		},
-		MetadataOptions: &extprocv3.MetadataOptions{
-			ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{MetadataNamespace}},
-		},
+		MetadataOptions: metadata,
 	}
 }
 

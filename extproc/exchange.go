@@ -1,7 +1,6 @@
 package extproc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -143,7 +142,7 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 	if x.origin == "" {
 		x.origin = head.Scheme + "://" + head.Authority
 	}
-	x.binding = pseudonym.Binding{Connector: route.Connector, Endpoint: route.Endpoint, Caller: cmp.Or(head.Caller.SPIFFEID, head.Caller.Subject), Path: path}
+	x.binding = pseudonym.Binding{Connector: route.Connector, Endpoint: route.Endpoint, Caller: identityOf(head.Caller), Path: path}
 
 	input := policy.Input{Method: head.Method, Target: target, Headers: headerMap(head.Headers), Caller: head.Caller, Reveal: x.reveal}
 	link, refusal := x.openLink(target)
@@ -203,8 +202,12 @@ func (x *Exchange) reveal(token string) (string, bool) {
 func (x *Exchange) Response(head ResponseHead) (Backward, *Refusal) {
 	if x.phase == phaseStart && head.Status >= 400 {
 		// No request was seen, so this is Envoy's own answer to one that it refused
-		// before its filters.
-		return Backward{}, x.refuse(&Refusal{Code: "request_refused", Status: head.Status})
+		// before the processor; 401 is for callers without a valid token (envoy.jwt).
+		code := "request_refused"
+		if head.Status == http.StatusUnauthorized {
+			code = "caller_not_verified"
+		}
+		return Backward{}, x.refuse(&Refusal{Code: code, Status: head.Status})
 	}
 	if x.phase != phaseAllowed {
 		return Backward{}, x.refuse(&Refusal{Code: "internal"})

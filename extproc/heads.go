@@ -1,15 +1,27 @@
 package extproc
 
 import (
+	"cmp"
+	"errors"
 	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/graphveil/graphveil/extproc/wire"
 	"github.com/graphveil/graphveil/policy"
 )
 
+// claimsKey is where the bootstrap tells Envoy to put the claims of a verified token.
+const claimsKey = "payload"
+
 // requestHead takes the pseudo-headers out of the message.
-func requestHead(m *wire.Request) RequestHead {
-	head := RequestHead{HasBody: !m.End, Caller: callerOf(m)}
+func requestHead(m *wire.Request) (RequestHead, error) {
+	caller, err := callerOf(m)
+	if err != nil {
+		return RequestHead{}, err
+	}
+	head := RequestHead{HasBody: !m.End, Caller: caller}
 	head.Headers = m.Headers[:0]
 	for _, h := range m.Headers {
 		switch h.Name {
@@ -27,7 +39,7 @@ func requestHead(m *wire.Request) RequestHead {
 			}
 		}
 	}
-	return head
+	return head, nil
 }
 
 func responseHead(m *wire.Request) ResponseHead {
@@ -40,8 +52,9 @@ func responseHead(m *wire.Request) ResponseHead {
 	return head
 }
 
-// callerOf reads who calls from the attributes that Envoy was asked to send.
-func callerOf(m *wire.Request) policy.Caller {
+// callerOf reads who calls from the attributes that Envoy was asked to send, and from
+// the token that it verified.
+func callerOf(m *wire.Request) (policy.Caller, error) {
 	var caller policy.Caller
 	for _, a := range m.Attributes {
 		switch a.Name {
@@ -55,7 +68,27 @@ func callerOf(m *wire.Request) policy.Caller {
 			}
 		}
 	}
-	return caller
+	if m.Claims == "" {
+		return caller, nil
+	}
+	var verified structpb.Struct
+	if err := proto.Unmarshal([]byte(m.Claims), &verified); err != nil {
+		return policy.Caller{}, errors.New("reading the caller's claims: malformed")
+	}
+	if claims := verified.GetFields()[claimsKey].GetStructValue(); claims != nil {
+		caller.JWT = claims.AsMap()
+	}
+	return caller, nil
+}
+
+// identityOf is what tells callers apart: of their certificate and their token what
+// there is. Tokens are of one issuer.
+func identityOf(c policy.Caller) string {
+	id := cmp.Or(c.SPIFFEID, c.Subject)
+	if subject, _ := c.JWT["sub"].(string); subject != "" {
+		id += "\x00" + subject // which no certificate has
+	}
+	return id
 }
 
 // unforwarded lists what the client sent and the policy does not forward.

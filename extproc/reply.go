@@ -38,6 +38,7 @@ type answer struct {
 var answers = map[string]answer{
 	// The request.
 	"request_refused":             {400, "The proxy refused the request: its target is malformed or ambiguous, or its headers are."},
+	"caller_not_verified":         {401, "A valid token of the caller is needed, made for this service, as Authorization: Bearer."},
 	"target_malformed":            {400, "The request target is not a valid path and query. Send each character that needs it percent-encoded once, in UTF-8."},
 	"target_ambiguous":            {400, "The request target can be read in more than one way (encoded slashes, dot segments, double encoding, or the like). Send it in its plain form."},
 	"query_malformed":             {400, "A query option could not be parsed, or was given twice. Check its OData syntax."},

@@ -153,7 +153,10 @@ func (s *stream) requestHeaders(m *wire.Request) error {
 	ctx, cancel := context.WithTimeout(s.grpc.Context(), s.server.config.RequestTimeout)
 	defer cancel()
 
-	head := requestHead(m)
+	head, err := requestHead(m)
+	if err != nil {
+		return s.refuse(s.exchange.Refuse(&Refusal{Code: "internal"}))
+	}
 	s.traced = s.server.trace(s.grpc.Context(), head.Headers)
 	s.traced.next(stepDecision)
 	forward, refusal := s.exchange.Request(ctx, head)

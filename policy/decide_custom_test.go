@@ -106,6 +106,8 @@ func TestDecideCaller(t *testing.T) {
 
 _known if input.caller.spiffe_id == "spiffe://example.org/a"
 
+_known if input.caller.jwt.groups[_] == "readers"
+
 _known if input.caller.subject == "CN=a"
 
 _known if startswith(input.caller.address, "10.")
@@ -117,6 +119,8 @@ _known if startswith(input.caller.address, "10.")
 		{policy.Caller{}, false},
 		{policy.Caller{SPIFFEID: "spiffe://example.org/a"}, true},
 		{policy.Caller{SPIFFEID: "spiffe://example.org/b"}, false},
+		{policy.Caller{JWT: map[string]any{"groups": []any{"writers", "readers"}}}, true},
+		{policy.Caller{JWT: map[string]any{"groups": "readers"}}, false},
 		{policy.Caller{Subject: "CN=a"}, true},
 		{policy.Caller{Address: "10.0.0.1:99"}, true},
 		{policy.Caller{Address: "192.0.2.1:99"}, false},
@@ -126,6 +130,8 @@ _known if startswith(input.caller.address, "10.")
 			t.Errorf("%+v: %t %q", test.caller, d.Allow, d.Reasons)
 		}
 	}
+	// Claims that are no JSON cannot be shown, so nothing is allowed.
+	checkDenied(t, "function as claim", decide(t, s, "/items", policy.Input{Caller: policy.Caller{Subject: "CN=a", JWT: map[string]any{"f": func() {}}}}), "policy_error")
 }
 
 // TestSecretsAreNotShown: a policy that could see them could tell them.

@@ -35,7 +35,7 @@ type Caller struct {
 	// Address is the network address.
 	Address string
 	// JWT are the claims of a verified token, as encoding/json decodes them.
-	JWT any
+	JWT map[string]any
 }
 
 // secretHeaders are never shown to the policy: what a rule sees, it can put into

@@ -97,6 +97,36 @@ func (r *Request) attribute(p part) error {
 	return nil
 }
 
+// metadata reads a Metadata.
+func (r *Request) metadata(p part) error {
+	if r.described {
+		return errForm
+	}
+	r.described = true
+	claimed := false
+	for len(p.b) > 0 {
+		num, _, filter, err := p.next()
+		if err != nil {
+			return err
+		}
+		if num != metadataFilters {
+			continue
+		}
+		name, fields, err := entry(filter)
+		if err != nil {
+			return err
+		}
+		if name != claimsNamespace {
+			continue
+		}
+		if claimed {
+			return errForm
+		}
+		claimed, r.Claims = true, fields.text
+	}
+	return nil
+}
+
 // entry reads an entry of a map from strings to messages.
 func entry(p part) (name string, value part, err error) {
 	if p.b == nil {

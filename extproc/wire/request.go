@@ -28,6 +28,7 @@ const (
 // Field numbers of envoy/service/ext_proc/v3/external_processor.proto,
 // config/core/v3/base.proto and google/protobuf/struct.proto.
 const (
+	requestMetadata      = 8
 	requestAttributes    = 9
 	requestObservability = 10
 	requestConfig        = 11
@@ -43,6 +44,7 @@ const (
 	bodyEnd              = 2
 	entryKey             = 1 // of every map
 	entryValue           = 2
+	metadataFilters      = 1
 	structFields         = 1
 	valueString          = 3
 	valueStruct          = 5
@@ -51,6 +53,9 @@ const (
 
 // attributesKey is where Envoy puts the attributes that it was asked for.
 const attributesKey = "envoy.filters.http.ext_proc"
+
+// claimsNamespace is where Envoy's filter jwt_authn puts the claims of a verified token.
+const claimsNamespace = "envoy.filters.http.jwt_authn"
 
 // Request is a message of Envoy, a ProcessingRequest as far as a processor needs
 // it. One Request is used for message after message: each read replaces all of it.
@@ -65,6 +70,9 @@ type Request struct {
 	Body [][]byte
 	// Attributes are those attributes of Envoy that are strings.
 	Attributes []Header
+	// Claims is the metadata of Envoy's filter jwt_authn, an encoded google.protobuf.Struct.
+	// It comes with every message and is read of RequestHeaders only.
+	Claims string
 	// Observing says that Envoy will not wait for replies, nor heed them.
 	Observing bool
 	// RequestBodyMode and ResponseBodyMode are in the first message of a stream only.
@@ -73,6 +81,7 @@ type Request struct {
 	buffers    mem.BufferSlice // what Body points into
 	configured bool
 	attributed bool
+	described  bool // has metadata
 }
 
 // Free gives the buffers of Body back.
@@ -127,15 +136,22 @@ func (r *Request) read(c *cursor) error {
 			}
 			r.Phase = Phase(num)
 			err = r.content(c, length)
-		case requestAttributes, requestConfig:
+		case requestAttributes, requestConfig, requestMetadata:
+			if num == requestMetadata && r.Phase != 0 && r.Phase != RequestHeaders { // as of each piece of a body
+				err = c.skip(max(length, 0))
+				break
+			}
 			var p part
 			if p, err = c.take(length); err != nil {
 				return err
 			}
-			if num == requestConfig {
+			switch num {
+			case requestConfig:
 				err = r.config(p)
-			} else {
+			case requestAttributes:
 				err = r.attributes(p)
+			default:
+				err = r.metadata(p)
 			}
 		case requestObservability:
 			if observed || length >= 0 {
@@ -148,6 +164,9 @@ func (r *Request) read(c *cursor) error {
 		if err != nil {
 			return err
 		}
+	}
+	if r.Phase != RequestHeaders {
+		r.Claims = ""
 	}
 	return nil
 }

@@ -142,6 +142,9 @@ func anyRequest(r *rand.Rand) *extprocv3.ProcessingRequest {
 	}
 	if flag() {
 		m.MetadataContext = &corev3.Metadata{FilterMetadata: attributes()}
+		if claims, there := m.MetadataContext.FilterMetadata[attributesKey]; there {
+			m.MetadataContext.FilterMetadata[claimsNamespace] = claims
+		}
 	}
 	if flag() {
 		m.ProtocolConfig = &extprocv3.ProtocolConfiguration{
@@ -188,6 +191,17 @@ func TestRequest(t *testing.T) {
 		if got, want := got.view(), viewOf(m); !reflect.DeepEqual(got, want) {
 			t.Fatalf("seed %d: got %+v\nwant %+v", seed, got, want)
 		}
+		claims := &structpb.Struct{}
+		if err := proto.Unmarshal([]byte(got.Claims), claims); err != nil {
+			t.Fatalf("seed %d: claims: %v", seed, err)
+		}
+		want := m.GetMetadataContext().GetFilterMetadata()[claimsNamespace]
+		if m.GetRequestHeaders() == nil || want == nil {
+			want = &structpb.Struct{}
+		}
+		if !proto.Equal(claims, want) {
+			t.Fatalf("seed %d: got claims %v\nwant %v", seed, claims, want)
+		}
 	}
 }
 
@@ -210,13 +224,16 @@ func TestRequestRefused(t *testing.T) {
 	attribute := &structpb.Struct{Fields: map[string]*structpb.Value{"a": structpb.NewStringValue("b")}}
 	whole := &extprocv3.HttpBody{Body: []byte("a"), EndOfStream: true}
 	for name, message := range map[string][]byte{
-		"headers twice":     twice(&extprocv3.ProcessingRequest{Request: headers}),
-		"body twice":        twice(&extprocv3.ProcessingRequest{Request: body}),
-		"headers and body":  append(encode(&extprocv3.ProcessingRequest{Request: headers}), encode(&extprocv3.ProcessingRequest{Request: body})...),
-		"config twice":      twice(&extprocv3.ProcessingRequest{ProtocolConfig: &extprocv3.ProtocolConfiguration{}}),
-		"observing twice":   twice(&extprocv3.ProcessingRequest{ObservabilityMode: true}),
-		"attributes twice":  twice(&extprocv3.ProcessingRequest{Attributes: map[string]*structpb.Struct{attributesKey: {}}}),
-		"attribute twice":   member(requestAttributes, append(member(entryKey, []byte(attributesKey)), member(entryValue, twice(attribute))...)),
+		"headers twice":    twice(&extprocv3.ProcessingRequest{Request: headers}),
+		"body twice":       twice(&extprocv3.ProcessingRequest{Request: body}),
+		"headers and body": append(encode(&extprocv3.ProcessingRequest{Request: headers}), encode(&extprocv3.ProcessingRequest{Request: body})...),
+		"config twice":     twice(&extprocv3.ProcessingRequest{ProtocolConfig: &extprocv3.ProtocolConfiguration{}}),
+		"observing twice":  twice(&extprocv3.ProcessingRequest{ObservabilityMode: true}),
+		"attributes twice": twice(&extprocv3.ProcessingRequest{Attributes: map[string]*structpb.Struct{attributesKey: {}}}),
+		"attribute twice":  member(requestAttributes, append(member(entryKey, []byte(attributesKey)), member(entryValue, twice(attribute))...)),
+		"metadata twice":   append(encode(&extprocv3.ProcessingRequest{Request: headers}), twice(&extprocv3.ProcessingRequest{MetadataContext: &corev3.Metadata{}})...),
+		"claims twice": append(encode(&extprocv3.ProcessingRequest{Request: headers}), member(requestMetadata,
+			twice(&corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{claimsNamespace: {}}}))...),
 		"bytes twice":       member(protowire.Number(ResponseBody), twice(&extprocv3.HttpBody{Body: []byte("a")})),
 		"end twice":         member(protowire.Number(ResponseBody), twice(&extprocv3.HttpBody{EndOfStream: true})),
 		"header end twice":  member(protowire.Number(ResponseHeaders), twice(&extprocv3.HttpHeaders{EndOfStream: true})),
@@ -251,12 +268,14 @@ var (
 	readBy    = schema{
 		2: {headersMap: headerMap, headersEnd: leaf}, 3: {headersMap: headerMap, headersEnd: leaf}, 4: skipped, 5: {bodyBytes: leaf, bodyEnd: leaf}, 6: skipped, 7: {headersMap: headerMap},
 		requestAttributes: {entryKey: leaf, entryValue: {structFields: {entryKey: leaf, entryValue: {1: leaf, 2: leaf, 3: leaf, 4: leaf, 5: skipped, 6: skipped}}}},
+		requestMetadata:   {metadataFilters: {entryKey: leaf, entryValue: skipped}},
 		requestConfig:     {configRequestBody: leaf, configResponseBody: leaf}, requestObservability: leaf,
 	}
 )
 
 // strip takes out of a message what is not read, for that may be malformed.
 func (s schema) strip(b []byte) (out []byte) {
+	var phase protowire.Number // known when metadata is met
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		_, _, m := protowire.ConsumeField(b)
@@ -266,6 +285,11 @@ func (s schema) strip(b []byte) (out []byte) {
 		field := b[:m]
 		b = b[m:]
 		inner, known := s[num]
+		if whole := len(s) == len(readBy); whole && num == requestMetadata && phase != 0 && phase != protowire.Number(RequestHeaders) {
+			continue
+		} else if whole && num >= protowire.Number(RequestHeaders) && num <= protowire.Number(ResponseTrailers) {
+			phase = num
+		}
 		if !known {
 			continue
 		}
