@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 
 	"github.com/graphveil/graphveil/extproc/pseudonym"
@@ -18,6 +20,8 @@ type derived struct {
 	secrets secrets
 	codec   *pseudonym.Codec
 	links   *pseudonym.Links
+	// ids are there where instances are to be compared.
+	ids ids
 }
 
 // keys reads the files and returns what pseudonyms and links need.
@@ -37,6 +41,21 @@ func (s secrets) derive() (*derived, error) {
 	}
 	d.links, err = pseudonym.NewLinks(s.linkKeys()...)
 	return d, err
+}
+
+// ids tell salts and keys apart without telling them: instances are compared by them,
+// before somebody has to compare data. They are the same for the same salt and key, and
+// others for any other.
+type ids struct{ salt, key string }
+
+// ids takes as long as deriving two keys, and to try a guess against an id takes as long
+// as against a reversible pseudonym.
+func (s secrets) ids() ids {
+	of := func(key string) string {
+		sum := sha256.Sum256(append([]byte("graphveil id "), pseudonym.DeriveLinkKey(s.codec.Salt, key)...))
+		return hex.EncodeToString(sum[:4])
+	}
+	return ids{of("of the salt alone"), of(s.codec.Key)}
 }
 
 // linkKeys are the keys of sealed page links. Derived ones let links survive a restart

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -23,25 +24,42 @@ const (
 	keysSettle = 200 * time.Millisecond
 	// keysSettleAtMost bounds the wait while changes keep coming.
 	keysSettleAtMost = time.Second
+	// keysPoll is how often the files are looked at where nothing told that they changed:
+	// behind a link of a folder above them, in a folder that was made anew, on file
+	// systems without events.
+	keysPoll = 20 * time.Second
 )
 
 // keyReloader gives a running processor other keys when their files change, if they
 // may take the place of those in use.
 type keyReloader struct {
-	config  PseudonymConfig
-	inUse   secrets
-	use     func(*pseudonym.Codec, *pseudonym.Links)
-	log     *slog.Logger
-	total   *prometheus.CounterVec
-	lastBad string // code of the last rejection, "" after good files
+	config PseudonymConfig
+	use    func(*pseudonym.Codec, *pseudonym.Links)
+	log    *slog.Logger
+	total  *prometheus.CounterVec
+	info   *prometheus.GaugeVec
+	poll   time.Duration
+
+	mu    sync.Mutex
+	inUse secrets
+	// rejected is what was refused last, and why; why is nil after good files. The same
+	// is not told twice.
+	rejected secrets
+	why      *refusal
 }
 
-func newKeyReloader(config PseudonymConfig, inUse secrets, use func(*pseudonym.Codec, *pseudonym.Links), log *slog.Logger, r prometheus.Registerer) *keyReloader {
-	k := &keyReloader{config: config, inUse: inUse, use: use, log: log, total: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newKeyReloader(config PseudonymConfig, keys *derived, use func(*pseudonym.Codec, *pseudonym.Links), log *slog.Logger, r prometheus.Registerer) *keyReloader {
+	k := &keyReloader{config: config, inUse: keys.secrets, use: use, log: log, poll: keysPoll}
+	k.total = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "graphveil_key_reloads_total",
 		Help: "Reloads of the keys of pseudonyms and page links by result: ok, or rejected (the previous keys stay in use).",
-	}, []string{"result"})}
-	r.MustRegister(k.total)
+	}, []string{"result"})
+	k.info = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "graphveil_pseudonyms_info",
+		Help: "1, with ids that tell salts and keys of pseudonyms apart: instances with other ids of the salt make other pseudonyms.",
+	}, []string{"salt_id", "key_id"})
+	r.MustRegister(k.total, k.info)
+	k.info.WithLabelValues(keys.ids.salt, keys.ids.key).Set(1)
 	k.total.WithLabelValues("ok")
 	k.total.WithLabelValues("rejected") // from 0, or nobody sees the first one as an increase
 	return k
@@ -49,15 +67,17 @@ func newKeyReloader(config PseudonymConfig, inUse secrets, use func(*pseudonym.C
 
 // watch reloads the keys when their files change, until ctx ends. Folders are
 // watched, not files: a Secret volume changes by the swap of its symbolic link
-// "..data", others rename. Where watching is not possible the keys stay what they are,
-// which is no reason to stop.
+// "..data", others rename. What that does not tell is found by looking from time to
+// time.
 func (k *keyReloader) watch(ctx context.Context) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		k.unwatched(err)
+		k.look(ctx)
 		return nil
 	}
 	defer watcher.Close()
+	go k.look(ctx)
 	k.watchFolders(watcher)
 	// What changed between reading and watching made no event.
 	k.reload()
@@ -90,42 +110,66 @@ func (k *keyReloader) watchFolders(watcher *fsnotify.Watcher) {
 }
 
 func (k *keyReloader) unwatched(err error) {
-	k.log.Warn("changed key files will not be noticed: restart to use them", "error", err)
+	k.log.Warn("changed key files are noticed late", "after", k.poll, "error", err)
+}
+
+// look reloads the keys when it finds other ones, twice the same: a file may be half
+// written.
+func (k *keyReloader) look(ctx context.Context) {
+	tick := time.NewTicker(k.poll)
+	defer tick.Stop()
+	var last secrets
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		next, err := k.config.read()
+		if err != nil || next.equal(last) {
+			k.reload()
+		}
+		last = next
+	}
 }
 
 // reload reads the files and uses what they hold, or says once why not. Exchanges in
 // flight keep the keys that they began with.
 func (k *keyReloader) reload() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	next, err := k.config.read()
 	if err != nil {
-		k.reject(&refusal{"key_unreadable", err.Error()})
+		k.reject(secrets{}, &refusal{"key_unreadable", err.Error()})
 		return
 	}
 	if next.equal(k.inUse) {
-		k.lastBad = ""
+		k.why = nil
 		return
 	}
 	if why := next.replaces(k.inUse); why != nil {
-		k.reject(why)
+		k.reject(next, why)
 		return
 	}
 	ready, err := next.derive()
 	if err != nil {
-		k.reject(&refusal{"key_unreadable", err.Error()})
+		k.reject(next, &refusal{"key_unreadable", err.Error()})
 		return
 	}
-	changed := next.changes(k.inUse)
+	changed, ids := next.changes(k.inUse), next.ids()
 	k.use(ready.codec, ready.links)
-	k.inUse, k.lastBad = next, ""
+	k.info.Reset()
+	k.info.WithLabelValues(ids.salt, ids.key).Set(1)
+	k.inUse, k.why = next, nil
 	k.total.WithLabelValues("ok").Inc()
-	k.log.Info("keys reloaded", "changed", changed)
+	k.log.Info("keys reloaded", "changed", changed, "salt_id", ids.salt, "key_id", ids.key)
 }
 
-func (k *keyReloader) reject(why *refusal) {
-	if k.lastBad == why.code {
+func (k *keyReloader) reject(next secrets, why *refusal) {
+	if k.why != nil && *k.why == *why && k.rejected.equal(next) {
 		return
 	}
-	k.lastBad = why.code
+	k.rejected, k.why = next, why
 	k.total.WithLabelValues("rejected").Inc()
 	k.log.Error("keys not reloaded, the old ones stay in use", "code", why.code, "hint", why.hint)
 }

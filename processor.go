@@ -79,7 +79,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	}
 	warn(log, config.processorWarnings(keys.secrets))
 	registry := prometheus.NewRegistry()
-	reloader := newKeyReloader(config.Pseudonyms, keys.secrets, gateway.UseKeys, log, registry)
+	reloader := newKeyReloader(config.Pseudonyms, keys, gateway.UseKeys, log, registry)
 	reloads := newReloadMetrics(registry)
 	engine.OnReload(func(ok bool) {
 		reloads.observe(ok)
@@ -140,7 +140,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 		log.Info("processor.admin is in use: it is served here when its process lets go of it", "admin", admin.address)
 	}
 
-	attrs := []any{"listen", config.Processor.Listen, "admin", p.adminURL}
+	attrs := []any{"listen", config.Processor.Listen, "admin", p.adminURL, "salt_id", keys.ids.salt, "key_id", keys.ids.key}
 	if s := engine.Current(); s != nil {
 		attrs = append(attrs, "policy", s.Revision(), "endpoints", len(s.Endpoints()))
 	}
@@ -156,6 +156,7 @@ func newEngine(ctx context.Context, config *Config, served policy.Config, log *s
 		if keys, err = config.Pseudonyms.keys(); err != nil {
 			return err
 		}
+		keys.ids = keys.secrets.ids()
 		gateway, err = newGatewayWith(config, keys, func() *policy.Snapshot { return engine.Current() })
 		return err
 	})

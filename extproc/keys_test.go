@@ -2,7 +2,11 @@ package extproc_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/graphveil/graphveil/extproc"
@@ -84,5 +88,96 @@ func TestKeysChangeBetweenExchanges(t *testing.T) {
 	}
 	if code := opens(fresh); code != "" {
 		t.Errorf("a link of the key in use: %s", code)
+	}
+}
+
+// TestNoResponseHasTwoKeys changes the keys all the time while responses are under way,
+// in chunks: each is what one of the two makes of it, to the last byte, ids and links
+// alike.
+func TestNoResponseHasTwoKeys(t *testing.T) {
+	w := newWorld(t)
+	var sets [2]func()
+	for i, key := range []string{"the first key", "the second key"} {
+		c, err := pseudonym.New(pseudonym.Config{Salt: salt, Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		links, err := pseudonym.NewLinks(pseudonym.DeriveLinkKey(salt, key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sets[i] = func() { w.gateway.UseKeys(c, links) }
+	}
+	var body strings.Builder
+	body.WriteString(`{"value":[`)
+	for i := range 40 {
+		fmt.Fprintf(&body, `{"id":"id-%d","owner":"owner%d@example.com"},`, i%7, i%5)
+	}
+	body.WriteString(`{"id":"the last"}],"@odata.nextLink":"https://` + upstream + `/v1.0/things?$skiptoken=x"}`)
+	// sanitized runs an exchange; between is called between its parts.
+	sanitized := func(between func()) string {
+		x := w.gateway.NewExchange()
+		defer x.Close()
+		_, refusal := x.Request(t.Context(), extproc.RequestHead{Method: "GET", Target: "/v1.0/things"})
+		between()
+		if refusal == nil {
+			_, refusal = x.Response(extproc.ResponseHead{Status: 200, Headers: jsonHeaders})
+		}
+		var out []byte
+		for rest := []byte(body.String()); refusal == nil && len(rest) > 0; {
+			n := min(100, len(rest))
+			between()
+			out, refusal = x.Body(out, rest[:n])
+			rest = rest[n:]
+		}
+		if refusal == nil {
+			out, refusal = x.End(out)
+		}
+		if refusal != nil {
+			t.Errorf("refused: %v", refusal)
+		}
+		return string(out)
+	}
+	var want [2]string
+	for i, use := range sets {
+		use()
+		want[i] = sanitized(func() {})
+	}
+	if want[0] == want[1] || strings.Count(want[0], "p~") < 41 || !strings.Contains(want[0], "gv~") {
+		t.Fatalf("got %s and %s", want[0], want[1])
+	}
+	var changing, reading sync.WaitGroup
+	stop := make(chan struct{})
+	changing.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				sets[i%2]()
+				runtime.Gosched()
+			}
+		}
+	})
+	var seen [2]atomic.Int32
+	for range 4 {
+		reading.Go(func() {
+			for range 100 {
+				switch sanitized(runtime.Gosched) {
+				case want[0]:
+					seen[0].Add(1)
+				case want[1]:
+					seen[1].Add(1)
+				default:
+					t.Error("a response has neither the one key's pseudonyms nor the other's")
+				}
+			}
+		})
+	}
+	reading.Wait()
+	close(stop)
+	changing.Wait()
+	if seen[0].Load() == 0 || seen[1].Load() == 0 {
+		t.Errorf("%d and %d responses: the keys did not change meanwhile", seen[0].Load(), seen[1].Load())
 	}
 }

@@ -110,6 +110,10 @@ var samples = map[string]sample{
 		series("graphveil_policy_reloads_total", `result="rejected"`, "0x110 1x10"),
 		series("graphveil_policy_reloads_total", `result="ok"`, "0x110 1x10") + series("graphveil_policy_reloads_total", `result="rejected"`, "1x120"),
 	},
+	"GraphveilSaltsDiffer": {
+		series("graphveil_pseudonyms_info", `salt_id="1",key_id="1"`, "1x100") + series("graphveil_pseudonyms_info", `salt_id="2",key_id="2"`, "_x100 1x20"),
+		series("graphveil_pseudonyms_info", `salt_id="1",key_id="1"`, "1x100") + series("graphveil_pseudonyms_info", `salt_id="1",key_id="2"`, "_x100 1x20"),
+	},
 	"GraphveilKeysRejected": {
 		series("graphveil_key_reloads_total", `result="rejected"`, "0x110 1x10"),
 		series("graphveil_key_reloads_total", `result="ok"`, "0x110 1x10") + series("graphveil_key_reloads_total", `result="rejected"`, "1x120"),
