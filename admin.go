@@ -27,8 +27,17 @@ func newAdmin(p *processor, registry *prometheus.Registry) *http.Server {
 		}
 		fmt.Fprintln(w, "ok, policy", p.engine.Current().Revision())
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, MaxRequestsInFlight: scrapes}))
+	return probeServer(mux)
+}
+
+// scrapes is how many may read metrics at one time; the next one is answered 503.
+const scrapes = 4
+
+// probeServer keeps little for whoever asks, and not for long: in a cluster that may
+// be anybody.
+func probeServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 4 << 10}
 }
 
 // adminListener is where the admin endpoint is served: at once, or when the

@@ -67,6 +67,54 @@ func TestEnvoyRunEnds(t *testing.T) {
 	}
 }
 
+// TestProbesAreBounded has more readers than there are to be, while Envoy does not
+// answer, and heads that are too long: neither makes a process keep much, and who asks whether it
+// lives is answered.
+func TestProbesAreBounded(t *testing.T) {
+	l := newLab(t, nil)
+	processor := l.launch("serve")
+	admin := processor.find(t, "processor listening").Admin
+	c, listening := l.launchEnvoy()
+	for _, url := range []string{admin, listening.Admin} {
+		request, err := http.NewRequest(http.MethodGet, url+"/healthz", nil)
+		l.check(err)
+		request.Header.Set("Cookie", strings.Repeat("x", 16<<10))
+		response, err := http.DefaultClient.Do(request)
+		l.check(err)
+		response.Body.Close()
+		if response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("%s: a head of 16 KB: %s", url, response.Status)
+		}
+	}
+	pid := childOf(t, c.Process.Pid)
+	l.check(syscall.Kill(pid, syscall.SIGSTOP))
+	statuses := make(chan int, scrapes+1)
+	since := time.Now()
+	for range scrapes + 1 {
+		go func() {
+			response, err := http.Get(listening.Admin + "/metrics")
+			if err != nil {
+				statuses <- 0
+				return
+			}
+			response.Body.Close()
+			statuses <- response.StatusCode
+		}()
+	}
+	if status := <-statuses; status != http.StatusServiceUnavailable || time.Since(since) > 3*time.Second {
+		t.Errorf("one reader too many: %d after %s", status, time.Since(since))
+	}
+	if status, _ := get(t, listening.Admin+"/healthz"); status != http.StatusOK {
+		t.Errorf("alive: %d", status)
+	}
+	l.check(syscall.Kill(pid, syscall.SIGCONT))
+	for range scrapes {
+		if status := <-statuses; status != http.StatusOK {
+			t.Errorf("a reader that waited: %d", status)
+		}
+	}
+}
+
 func TestEnvoyRunRefuses(t *testing.T) {
 	bare := t.TempDir() + "/graphveil.yaml"
 	if err := os.WriteFile(bare, nil, 0o600); err != nil {

@@ -124,6 +124,7 @@ func (r *envoyRun) serveProbes() (*http.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on --probes: %w", err)
 	}
+	reading := make(chan struct{}, scrapes)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, request *http.Request) {
@@ -143,6 +144,13 @@ func (r *envoyRun) serveProbes() (*http.Server, error) {
 			http.Error(w, "Envoy does not run yet", http.StatusServiceUnavailable)
 			return
 		}
+		select {
+		case reading <- struct{}{}:
+			defer func() { <-reading }()
+		default:
+			http.Error(w, "others read the metrics", http.StatusServiceUnavailable)
+			return
+		}
 		metrics, err := process.Metrics(request.Context())
 		if err != nil {
 			http.Error(w, "Envoy does not answer", http.StatusServiceUnavailable)
@@ -151,7 +159,8 @@ func (r *envoyRun) serveProbes() (*http.Server, error) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		_, _ = w.Write(metrics) // whoever asked is gone
 	})
-	server := &http.Server{Addr: listener.Addr().String(), Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := probeServer(mux)
+	server.Addr = listener.Addr().String()
 	go server.Serve(listener) // until Close
 	return server, nil
 }
