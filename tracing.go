@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
 )
 
 // TracingConfig says where spans go. They hold ids of the policy, codes and numbers,
@@ -44,7 +45,8 @@ func (c TracingConfig) start(ctx context.Context, log *slog.Logger) (*traces, er
 		return nil, fmt.Errorf("reading the configuration: tracing.sampling is %g, must be from 0 to 1", c.Sampling)
 	}
 	forgetVariables()
-	exporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(c.Endpoint), otlptracegrpc.WithInsecure())
+	exporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(c.Endpoint), otlptracegrpc.WithInsecure(),
+		otlptracegrpc.WithDialOption(grpc.WithNoProxy())) // as Envoy's: what has no TLS stays near
 	if err != nil {
 		return nil, fmt.Errorf("starting traces: %w", err)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/teststorage"
 )
 
 // sample is what Prometheus scraped for two hours, a sample a minute: one series a
@@ -268,14 +270,25 @@ func TestAlertsFire(t *testing.T) {
 	}
 }
 
+// store holds a sample, of one minute a line's value.
+func store(t *testing.T, loaded string) *teststorage.TestStorage {
+	return promqltest.LoadedStorage(t, "load 1m\n  "+strings.ReplaceAll(strings.TrimSpace(loaded), "\n", "\n  ")+"\n")
+}
+
 // fires says whether an alert fires at the end of a sample.
 func fires(t *testing.T, r rulefmt.Rule, loaded string) bool {
 	t.Helper()
 	if loaded == "" {
 		t.Fatal("an empty sample")
 	}
-	storage := promqltest.LoadedStorage(t, "load 1m\n  "+strings.ReplaceAll(strings.TrimSpace(loaded), "\n", "\n  ")+"\n")
+	storage := store(t, loaded)
 	defer storage.Close()
+	return firesOn(t, r, storage)
+}
+
+// firesOn is the same for a sample that is stored.
+func firesOn(t *testing.T, r rulefmt.Rule, storage storage.Queryable) bool {
+	t.Helper()
 	query := rules.EngineQueryFunc(promqltest.NewTestEngine(t, false, 5*time.Minute, 1_000_000), storage)
 	expr, err := promql.ParseExpr(r.Expr)
 	if err != nil {

@@ -27,6 +27,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/graphveil/graphveil/bench/tenant"
 	"github.com/graphveil/graphveil/bench/tenant/entra"
@@ -117,10 +118,10 @@ func scrapeDemo(binary string, all families) error {
 			return fmt.Errorf("asking the proxy: %d, %w", status, err)
 		}
 	}
-	if err := all.scrape(http.DefaultClient, demo.Metrics); err != nil {
+	if err := all.scrape(http.DefaultClient, demo.Metrics, "demo"); err != nil {
 		return err
 	}
-	return all.scrape(socketClient(demo.EnvoyAdmin), "http://envoy/stats/prometheus")
+	return all.scrape(socketClient(demo.EnvoyAdmin), "http://envoy/stats/prometheus", "demo")
 }
 
 // scrapeSidecar scrapes a sidecar that has what is off by default and has metrics of its own: a
@@ -131,7 +132,7 @@ func scrapeSidecar(binary, dir string, all families) error {
 	if err != nil {
 		return err
 	}
-	certificate, err := entra.SelfSigned(key, time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour))
+	certificate, err := entra.SelfSigned(key, time.Now().Add(-time.Hour), time.Now().Add(90*24*time.Hour))
 	if err != nil {
 		return err
 	}
@@ -242,10 +243,10 @@ envoy:
 			return fmt.Errorf("got %d, want %d, %w %s", status, step.want, err, body)
 		}
 	}
-	if err := all.scrape(http.DefaultClient, admin+"/metrics"); err != nil {
+	if err := all.scrape(http.DefaultClient, admin+"/metrics", "more"); err != nil {
 		return err
 	}
-	return all.scrape(socketClient(filepath.Join(dir, "envoy.sock")), "http://envoy/stats/prometheus")
+	return all.scrape(socketClient(filepath.Join(dir, "envoy.sock")), "http://envoy/stats/prometheus", "more")
 }
 
 func httpsClient(authorities *x509.CertPool) *http.Client {
@@ -269,8 +270,8 @@ func fetch(client *http.Client, url string) (int, string, error) {
 	return response.StatusCode, string(body), err
 }
 
-// scrape adds the metrics that are exposed under an URL.
-func (f families) scrape(client *http.Client, url string) error {
+// scrape adds the metrics that are exposed under an URL, with the label that Prometheus adds.
+func (f families) scrape(client *http.Client, url, instance string) error {
 	status, text, err := fetch(client, url)
 	if err != nil || status != http.StatusOK {
 		return fmt.Errorf("scraping: status %d, %w", status, err)
@@ -281,6 +282,9 @@ func (f families) scrape(client *http.Client, url string) error {
 		return fmt.Errorf("scraping: %w", err)
 	}
 	for name, family := range parsed {
+		for _, m := range family.Metric {
+			m.Label = append(m.Label, &dto.LabelPair{Name: proto.String("instance"), Value: &instance})
+		}
 		if known := f[name]; known != nil {
 			family.Metric = append(family.Metric, known.Metric...)
 		}
@@ -296,7 +300,7 @@ func (f families) scrape(client *http.Client, url string) error {
 
 // has says whether a series of a metric may have a label.
 func (f families) has(metric, label string) bool {
-	if label == "job" || label == "instance" || strings.HasSuffix(metric, "_bucket") && label == "le" {
+	if label == "job" || strings.HasSuffix(metric, "_bucket") && label == "le" {
 		return true
 	}
 	return len(f.values(metric, label)) > 0
