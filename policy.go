@@ -17,10 +17,10 @@ import (
 func newPolicy() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "policy",
-		Short: "Look at, check, test, explain and import a policy",
+		Short: "Look at, check, test, explain, compare and import a policy",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newPolicyList(), newPolicyCheck(), newPolicyTest(), newPolicyExplain(), newPolicyImport())
+	c.AddCommand(newPolicyList(), newPolicyCheck(), newPolicyTest(), newPolicyExplain(), newPolicyDiff(), newPolicyImport())
 	return c
 }
 
