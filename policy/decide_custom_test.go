@@ -21,6 +21,7 @@ func TestDecideCustom(t *testing.T) {
 		reasons    []string
 	}{
 		{"code", `deny contains "after_hours" if input.request.method == "GET"`, []string{"after_hours"}},
+		{"address of somebody", `deny contains sprintf("no:%s", ["alice@acme.com"])`, []string{"denied_by_policy"}},
 		{"code of a part", `deny contains "no_top:$top" if input.odata.top > 2`, []string{"no_top:$top"}},
 		{"several", `deny contains reason if some reason in {"b", "a"}`, []string{"a", "b"}},
 		{"beside the library's", `deny contains "query_not_allowed"`, []string{"query_not_allowed"}},

@@ -33,6 +33,7 @@ type Plugins struct {
 	config    *Config
 	engine    *policy.Engine
 	log       *slog.Logger
+	store     *store
 	manager   *plugins.Manager
 	discovery *discovery.Discovery
 	metrics   metrics.Metrics
@@ -51,12 +52,13 @@ func New(ctx context.Context, c *Config, engine *policy.Engine, log *slog.Logger
 	for _, complaint := range c.unknown {
 		log.Warn("policy.opa_config: " + complaint)
 	}
-	s, err := newStore(ctx, engine, p.wanted)
+	var err error
+	p.store, err = newStore(ctx, engine, p.wanted)
 	if err != nil {
 		return nil, fmt.Errorf("making the store of bundles: %w", err)
 	}
 	own := &guard{c.boot}
-	p.manager, err = plugins.New(c.raw, uuid.NewString(), s,
+	p.manager, err = plugins.New(c.raw, uuid.NewString(), p.store,
 		plugins.Logger(logger{log, slog.LevelDebug, p.decisions.failed}), plugins.ConsoleLogger(logger{log, slog.LevelInfo, nil}),
 		plugins.WithHooks(hooks.New(own)), plugins.WithPrometheusRegister(measured{r}))
 	if err != nil {
@@ -165,7 +167,7 @@ func (p *Plugins) listen() {
 
 // observe notes the status of a bundle. It tells whether a bundle came and was
 // refused, for its signature or for what it holds; a server that does not answer
-// refuses nothing.
+// refuses nothing, nor does a disk on which one that is in force cannot be kept.
 func (p *Plugins) observe(s bundle.Status) (refused bool) {
 	message := s.Message
 	for _, err := range s.Errors {
@@ -174,5 +176,6 @@ func (p *Plugins) observe(s bundle.Status) (refused bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.errors[s.Name] = plain(message)
-	return s.Code != "" && s.HTTPCode == "" && !strings.HasPrefix(s.Message, "request failed: ")
+	_, taken := p.store.taken.LoadAndDelete(s.Name)
+	return !taken && s.Code != "" && s.HTTPCode == "" && !strings.HasPrefix(s.Message, "request failed: ")
 }

@@ -483,4 +483,25 @@ func TestPersisted(t *testing.T) {
 			t.Error("a bundle on disk that this key did not sign is in force")
 		}
 	})
+	t.Run("no disk", func(t *testing.T) {
+		r := newRig(t)
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.set("main", "v1", things("one"))
+		r.start(strings.Replace(section, folder, file, 1))
+		r.loaded()
+		r.wait("the disk to be missed", func() bool { return strings.Contains(r.log.String(), "Persisting bundle to disk failed") })
+		r.set("main", "v2", things("two"))
+		r.wait("another bundle", func() bool { return r.serves("/two") })
+		if r.rejected() != 0 {
+			t.Error("a bundle that cannot be kept is counted as refused")
+		}
+		r.set("main", "bad", broken)
+		r.wait("a bad one to be refused", func() bool { return r.rejected() > 0 })
+		if !r.serves("/two") {
+			t.Error("a bad bundle is in force")
+		}
+	})
 }

@@ -35,11 +35,15 @@ type store struct {
 	// modules are the policy's, by bundle.
 	modules map[string][]policy.File
 	pending *pending
+	// taken are the names of bundles that were put in force, or wait for others, since
+	// their last status.
+	taken sync.Map
 }
 
 // pending is what a transaction has activated.
 type pending struct {
 	txn     uint64
+	bundles []string
 	modules map[string][]policy.File
 	staged  *policy.Staged // nil as long as bundles are missing
 }
@@ -94,7 +98,7 @@ func (s *store) activate(opts *bundle.ActivateOpts) error {
 	if err != nil {
 		return err
 	}
-	s.pending = &pending{opts.Txn.ID(), modules, staged}
+	s.pending = &pending{opts.Txn.ID(), slices.Collect(maps.Keys(bundles)), modules, staged}
 	return nil
 }
 
@@ -157,6 +161,9 @@ func (s *store) onCommit(ctx context.Context, txn storage.Transaction, _ storage
 	s.pending = nil
 	if done != nil && done.txn == txn.ID() {
 		s.modules = done.modules
+		for _, name := range done.bundles {
+			s.taken.Store(name, true)
+		}
 		if done.staged != nil {
 			s.engine.Commit(done.staged)
 		}
