@@ -29,6 +29,8 @@ import (
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/load_balancing_policies/least_request/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/load_balancing_policies/round_robin/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/network/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/input_matchers/ip/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/network/dns_resolver/cares/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/request_id/uuid/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -42,7 +44,9 @@ import (
 
 // listenerNames are the listeners for Graph.
 var listenerNames = map[string]string{
-	"envoy-gateway": "graphveil/graph/https", "istio-sidecar": "0.0.0.0_8480", "istio-egress": "0.0.0.0_8443", "istio-egress-client": "0.0.0.0_8480",
+	"envoy-gateway": "graphveil/graph/https", "envoy-gateway-bare": "graphveil/graph/https", "envoy-gateway-shared": "graphveil/graph/https",
+	"envoy-gateway-unpatched": "graphveil/graph/https",
+	"istio-sidecar":           "0.0.0.0_8480", "istio-egress": "0.0.0.0_8443", "istio-egress-client": "0.0.0.0_8480",
 }
 
 // guarded are those with the processor: all but the one from which applications call

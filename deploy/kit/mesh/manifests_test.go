@@ -149,7 +149,7 @@ var istioFilters = map[string]string{
 func TestFiltersAreOurs(t *testing.T) {
 	want, _ := own(t)
 	for file, names := range map[string]map[string]string{
-		"envoy-gateway": {"entrance": "entrance", "envoy.filters.http.rbac": "envoy.filters.http.rbac", "exit": "exit"},
+		"envoy-gateway": {"entrance": "entrance", "graphveil.guard": "envoy.filters.http.rbac", "exit": "exit"},
 		"istio-sidecar": istioFilters,
 		"istio-egress":  istioFilters,
 	} {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,10 +35,15 @@ import (
 func TestTranslatedIsChecked(t *testing.T) {
 	want := map[string][]string{
 		"envoy-gateway": nil,
-		"istio-sidecar": {"upgrade"}, // Istio's own; the entrance takes the header away
-		"istio-egress":  {"upgrade"},
+		// Nobody is asked; the guard then refuses everything.
+		"envoy-gateway-bare":   {"ext_proc_missing", "idle_timeout", "path_not_normalized"},
+		"envoy-gateway-shared": nil,
+		// The mode in it makes the processor refuse everything, for there is no guard.
+		"envoy-gateway-unpatched": {"response_body_mode", "response_trailer_mode", "guard_missing", "mutation_rules", "entrance_missing", "upgrade", "local_replies"},
+		"istio-sidecar":           {"upgrade"}, // Istio's own; the entrance takes the header away
+		"istio-egress":            {"upgrade"},
 	}
-	for _, name := range guarded {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
 		text, err := os.ReadFile("testdata/" + name + ".json")
 		if err != nil {
 			t.Fatal(err)
@@ -310,6 +316,54 @@ func TestTranslated(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What is left when policies of Envoy Gateway are not accepted, or gone, lets nothing
+// through: the guard stands there without the processor.
+func TestGatewayWithoutPolicies(t *testing.T) {
+	r := newRig(t, "envoy-gateway-bare", small, unchanged)
+	startProcessor(t, r.socket)
+	r.refused(t, "/v1.0/things", 403, "notAllowed")
+	if n, _ := r.graph.asked(); n != 0 {
+		t.Errorf("Graph was asked %d times", n)
+	}
+}
+
+// Where Envoy Gateway does not apply the patch, there is no guard: the processor refuses.
+func TestGatewayWithoutPatch(t *testing.T) {
+	r := newRig(t, "envoy-gateway-unpatched", small, unchanged)
+	startProcessor(t, r.socket)
+	r.refused(t, "/v1.0/things", 500, "envoy_mode_refused")
+	if n, _ := r.graph.asked(); n != 0 {
+		t.Errorf("Graph was asked %d times", n)
+	}
+}
+
+// What others attach to the same listener and route leaves the guard where it is: their
+// rules are not in its place, and their routes have no processor and lead nowhere.
+func TestGatewayWithNeighbours(t *testing.T) {
+	r := newRig(t, "envoy-gateway-shared", small, unchanged)
+	r.refused(t, "/v1.0/things", 502, "badGateway")
+	startProcessor(t, r.socket)
+	r.refused(t, "/other/things", 403, "notAllowed")
+	r.refused(t, "/v1.0/others", 403, "path_not_allowed")
+	response, body, err := r.get(t, "/v1.0/things")
+	for deadline := time.Now().Add(20 * time.Second); err == nil && response.StatusCode != 200 && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		response, body, err = r.get(t, "/v1.0/things")
+	}
+	if err != nil || response.StatusCode != 200 || string(body) != `{"value":[{"size":1}]}` {
+		t.Errorf("got %v %s (%v)", response, body, err)
+	}
+	// The rules of both stand, each for itself.
+	guards := 0
+	for _, f := range managerOf(t, listenerOf(t, "envoy-gateway-shared")).HttpFilters {
+		if f.Name == "envoy.filters.http.rbac" || f.Name == "graphveil.guard" {
+			guards++
+		}
+	}
+	if guards != 2 {
+		t.Errorf("%d filters with rules", guards)
 	}
 }
 

@@ -31,8 +31,12 @@ const sums = "testdata/SHA256SUMS"
 
 // sources are the manifests that each file of testdata is made of.
 var sources = map[string][]string{
-	"envoy-gateway": {gatewayFolder + "/gateway.yaml", gatewayFolder + "/patch.yaml"},
-	"istio-sidecar": {istioFolder + "/sidecar/graph.yaml", istioFolder + "/sidecar/envoyfilter.yaml", neighbours},
+	"envoy-gateway":           {gatewayFolder + "/gateway.yaml", gatewayFolder + "/patch.yaml"},
+	"envoy-gateway-unpatched": {gatewayFolder + "/gateway.yaml"}, // where EnvoyPatchPolicy is not enabled
+	// Without the policies that the control plane may not accept.
+	"envoy-gateway-bare":   {gatewayFolder + "/gateway.yaml", gatewayFolder + "/patch.yaml"},
+	"envoy-gateway-shared": {gatewayFolder + "/gateway.yaml", gatewayFolder + "/patch.yaml", "testdata/gateway-neighbours.yaml"},
+	"istio-sidecar":        {istioFolder + "/sidecar/graph.yaml", istioFolder + "/sidecar/envoyfilter.yaml", neighbours},
 	// Both sides are there when each is translated, as in a cluster.
 	"istio-egress":        egressSources,
 	"istio-egress-client": egressSources,
@@ -64,13 +68,16 @@ func TestTranslationIsOfTheseManifests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if name == "envoy-gateway-bare" {
+				text = withoutPolicies(text)
+			}
 			manifests = append(append(manifests, text...), "\n---\n"...)
 		}
 		sum := sha256.Sum256(manifests)
 		lines.WriteString(hex.EncodeToString(sum[:]) + "  manifests of " + name + "\n")
 		var translated []byte
 		switch {
-		case name == "envoy-gateway" && egctl != "":
+		case istioProxies[name] == "" && egctl != "":
 			translated = translateGateway(t, manifests)
 		case istioProxies[name] != "" && istioTranslate != "":
 			translated = translateIstio(t, istioProxies[name], manifests)
@@ -96,6 +103,16 @@ func TestTranslationIsOfTheseManifests(t *testing.T) {
 	if want, err := os.ReadFile(sums); err != nil || string(want) != lines.String() {
 		t.Errorf("the manifests have changed since they were translated (%v): name both translators and use -update (see translate_test.go)", err)
 	}
+}
+
+// withoutPolicies leaves away what comes and goes by itself: who is asked about requests,
+// what callers may send, and how Graph proves who it is.
+func withoutPolicies(manifests []byte) []byte {
+	kept := slices.DeleteFunc(bytes.Split(manifests, []byte("\n---\n")), func(document []byte) bool {
+		return bytes.Contains(document, []byte("\nkind: EnvoyExtensionPolicy\n")) || bytes.Contains(document, []byte("\nkind: ClientTrafficPolicy\n")) ||
+			bytes.Contains(document, []byte("\nkind: BackendTLSPolicy\n"))
+	})
+	return bytes.Join(kept, []byte("\n---\n"))
 }
 
 func translateGateway(t *testing.T, manifests []byte) []byte {
