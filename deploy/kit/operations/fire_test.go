@@ -154,7 +154,7 @@ var samples = map[string]sample{
 		`up{` + proxy + `} 1x115 0x5` + "\n",
 		series("up", "", "0x120") + `up{` + proxy + `} 1x120` + "\n",
 	},
-	"GraphveilProcessorFailing": {series("envoy_http_ext_proc_streams_failed", "", "0+60x120"), series("envoy_http_ext_proc_streams_failed", "", "0+1x120")},
+	"GraphveilProcessorFailing": {exchangesWith(100, 2), exchangesWith(10_000, 60)},
 	"GraphveilProcessorUnreachable": {
 		series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="processor"`, "0+1x120"),
 		series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="graph"`, "0+1x120"),
@@ -204,6 +204,8 @@ var more = []struct {
 	{"GraphveilDenying", "a few paths that nobody serves", exchanges(1000, 0, "denied", "x") + bad("", "denied", "path_not_allowed", "0+1x120"), false},
 	{"GraphveilDenying", "many paths that nobody serves", exchanges(1000, 0, "denied", "x") + bad("", "denied", "path_not_allowed", "0+100x120"), true},
 	{"GraphveilAborted", "a few that led nowhere", exchanges(1000, 0, "denied", "x") + bad("", "aborted", "", "0+1x120"), false},
+	{"GraphveilProcessorFailing", "few requests, and all of them fail", exchangesWith(1, 1), true},
+	{"GraphveilProcessorFailing", "no requests", exchangesWith(0, 0), false},
 	{"GraphveilThrottled", "Envoy repeats all that Graph throttles", graphSeries("envoy_cluster_retry_upstream_rq", `envoy_response_code="429"`, 10), true},
 	{"GraphveilThrottled", "half of it is repeated", series("envoy_cluster_upstream_rq", `envoy_cluster_name="graph",envoy_response_code="429"`, "0+4x120") +
 		graphSeries("envoy_cluster_retry_upstream_rq", `envoy_response_code="429"`, 4), true},
@@ -211,6 +213,11 @@ var more = []struct {
 	{"GraphveilGraphFailing", "Envoy repeats what fails", graphSeries("envoy_cluster_retry_upstream_rq_xx", `envoy_response_code_class="5"`, 10), true},
 	{"GraphveilGraphUnreachable", "no address", series("envoy_cluster_upstream_cx_none_healthy", `envoy_cluster_name="graph"`, "0+1x120"), true},
 	{"GraphveilGraphUnreachable", "not even the first connection", series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="graph"`, "0x120"), false},
+}
+
+// exchangesWith are Envoy's exchanges with the processor in a minute, and those of them that fail.
+func exchangesWith(all, failed int) string {
+	return series("envoy_http_ext_proc_streams_started", "", fmt.Sprintf("0+%dx120", all)) + series("envoy_http_ext_proc_streams_failed", "", fmt.Sprintf("0+%dx120", failed))
 }
 
 // bad are exchanges of a connector that does not have to be one.
