@@ -21,7 +21,10 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
 
 	"github.com/graphveil/graphveil/envoy/envoytest"
@@ -344,5 +347,76 @@ func TestAdminOverride(t *testing.T) {
 	}
 	if !json.Valid([]byte(first)) {
 		t.Error("the override is not JSON")
+	}
+}
+
+// What Istio's injector makes of the pods: the proxy gets the socket, the list for its
+// admin interface and the log levels, and nothing of what is the processor's alone.
+func TestInjected(t *testing.T) {
+	for _, name := range []string{"istio-sidecar-pod", "istio-egress-pod"} {
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile("testdata/" + name + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var deployment appsv1.Deployment
+			if err := yaml.Unmarshal(text, &deployment); err != nil {
+				t.Fatal(err)
+			}
+			pod := deployment.Spec.Template.Spec
+			mounts, containers := map[string][]string{}, map[string]corev1.Container{}
+			for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
+				containers[c.Name] = c
+				for _, m := range c.VolumeMounts {
+					mounts[m.Name] = append(mounts[m.Name], c.Name)
+				}
+			}
+			for volume, want := range map[string][]string{
+				"graphveil-socket": {"graphveil", "istio-proxy"}, "graphveil-config": {"graphveil"}, "graphveil-files": {"graphveil"}, "graphveil-identity": {"graphveil"},
+				"custom-bootstrap-volume": {"istio-proxy"}, "istio-token": {"istio-proxy"}, "workload-certs": {"istio-proxy"}, "workload-socket": {"istio-proxy"},
+			} {
+				slices.Sort(mounts[volume])
+				if !slices.Equal(mounts[volume], want) {
+					t.Errorf("%s is mounted by %v, want %v", volume, mounts[volume], want)
+				}
+			}
+			for _, v := range pod.Volumes {
+				if v.Name == "custom-bootstrap-volume" && (v.ConfigMap.Name != "graphveil-admin" || v.ConfigMap.Optional != nil) {
+					t.Errorf("the list is %+v", v.ConfigMap) // optional, a pod would start without it
+				}
+			}
+			proxy := containers["istio-proxy"]
+			for _, arg := range []string{"--proxyLogLevel=warning", "--proxyComponentLogLevel=http:info,ext_proc:info"} {
+				if !slices.Contains(proxy.Args, arg) {
+					t.Errorf("no %s in %v", arg, proxy.Args)
+				}
+			}
+			if !slices.ContainsFunc(proxy.Env, func(e corev1.EnvVar) bool {
+				return e.Name == "ISTIO_BOOTSTRAP_OVERRIDE" && e.Value == "/etc/istio/custom-bootstrap/custom_bootstrap.json"
+			}) {
+				t.Error("no ISTIO_BOOTSTRAP_OVERRIDE")
+			}
+			if pod.SecurityContext.FSGroup == nil || *pod.SecurityContext.FSGroup != 65532 || *proxy.SecurityContext.RunAsUser != 1337 {
+				t.Errorf("%+v, the proxy is %+v", pod.SecurityContext, proxy.SecurityContext)
+			}
+			if name == "istio-sidecar-pod" {
+				return // the application's other settings are its own
+			}
+			hardened(t, pod.Containers)
+			// The namespace enforces the level restricted.
+			evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			results := evaluator.EvaluatePod(api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}, &deployment.Spec.Template.ObjectMeta, &pod)
+			if len(results) == 0 {
+				t.Error("nothing was checked")
+			}
+			for _, r := range results {
+				if !r.Allowed {
+					t.Errorf("%s: %s", r.ForbiddenReason, r.ForbiddenDetail)
+				}
+			}
+		})
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/graphveil/graphveil/envoy/envoytest"
 )
 
@@ -40,6 +42,8 @@ var sources = map[string][]string{
 	// Both sides are there when each is translated, as in a cluster.
 	"istio-egress":        egressSources,
 	"istio-egress-client": egressSources,
+	"istio-sidecar-pod":   {istioFolder + "/sidecar/processor.yaml"},
+	"istio-egress-pod":    {istioFolder + "/egress-gateway/gateway.yaml"},
 }
 
 var egressSources = []string{
@@ -81,6 +85,8 @@ func TestTranslationIsOfTheseManifests(t *testing.T) {
 			translated = translateGateway(t, manifests)
 		case istioProxies[name] != "" && istioTranslate != "":
 			translated = translateIstio(t, istioProxies[name], manifests)
+		case strings.HasSuffix(name, "-pod") && istioTranslate != "":
+			translated = inject(t, manifests)
 		default:
 			t.Logf("%s: not translated again, only the sum of its manifests is compared: name the translator (see translate_test.go)", name)
 			continue
@@ -176,11 +182,39 @@ func translateIstio(t *testing.T, proxy string, manifests []byte) []byte {
 	if err := json.Unmarshal(text, &dump); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range dump.Configs { // the order of listeners varies
-		listeners, _ := c["dynamic_listeners"].([]any)
-		slices.SortFunc(listeners, func(a, b any) int { return strings.Compare(string(written(t, a)), string(written(t, b))) })
+	for _, c := range dump.Configs { // their order varies
+		for _, key := range []string{"dynamic_listeners", "dynamic_route_configs"} {
+			list, _ := c[key].([]any)
+			slices.SortFunc(list, func(a, b any) int { return strings.Compare(string(written(t, a)), string(written(t, b))) })
+		}
 	}
 	return written(t, map[string]any{"configs": dump.Configs})
+}
+
+// inject returns the Deployment of manifests with what Istio's injector adds to it.
+func inject(t *testing.T, manifests []byte) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in.yaml"), filepath.Join(dir, "out.yaml")
+	for _, document := range bytes.Split(manifests, []byte("\n---\n")) {
+		if bytes.Contains(document, []byte("kind: Deployment")) {
+			if err := os.WriteFile(in, document, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if said, err := exec.Command(istioTranslate, "inject", in, out).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", istioTranslate, err, said)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deployment map[string]any
+	if err := yaml.Unmarshal(bytes.TrimSuffix(text, []byte("---\n")), &deployment); err != nil {
+		t.Fatal(err)
+	}
+	return written(t, deployment)
 }
 
 // written is JSON with its keys in order: the translators' order varies.

@@ -3,6 +3,9 @@
 // is larger than all the rest.
 //
 //	istio-translate sidecar|gateway|client manifests.yaml dump.json [MESHCONFIG]
+//	istio-translate inject manifests.yaml injected.yaml
+//
+// The second prints Deployments with what the injector adds.
 //
 // MESHCONFIG is YAML that is laid over Istio's own mesh configuration. The environment
 // has istiod's settings.
@@ -39,8 +42,8 @@ var proxies = map[string]*model.Proxy{
 }
 
 func main() {
-	if len(os.Args) < 4 || proxies[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: istio-translate sidecar|gateway|client manifests.yaml dump.json [MESHCONFIG]")
+	if len(os.Args) < 4 || proxies[os.Args[1]] == nil && os.Args[1] != "inject" {
+		fmt.Fprintln(os.Stderr, "usage: istio-translate sidecar|gateway|client manifests.yaml dump.json [MESHCONFIG]\n       istio-translate inject manifests.yaml injected.yaml")
 		os.Exit(2)
 	}
 	if err := test.Wrap(translate); err != nil {
@@ -51,6 +54,10 @@ func main() {
 
 // translate writes what Envoy's admin interface would answer to /config_dump.
 func translate(t test.Failer) {
+	if os.Args[1] == "inject" {
+		injected(t, os.Args[2], os.Args[3])
+		return
+	}
 	text, err := os.ReadFile(os.Args[2])
 	if err != nil {
 		t.Fatal(err)
