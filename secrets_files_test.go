@@ -59,6 +59,8 @@ func TestSecretFiles(t *testing.T) {
 
 // The warnings of a start. Psoxy takes every salt and key, so a short one is no error.
 func TestProcessorWarnings(t *testing.T) {
+	t.Setenv("GRAPHVEIL_SALT", "")
+	t.Setenv("GRAPHVEIL_KEY", "")
 	const long = "0123456789abcdef"
 	for _, test := range []struct {
 		listen string
@@ -82,6 +84,13 @@ func TestProcessorWarnings(t *testing.T) {
 		}
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("%+v: %q, want %q", test, got, test.want)
+		}
+	}
+	t.Setenv("GRAPHVEIL_KEY", long)
+	for file, want := range map[string]int{"": 0, "key": 1} {
+		c := &Config{Processor: ProcessorConfig{Listen: "/run/p.sock"}, Pseudonyms: PseudonymConfig{KeyFile: file, SaltFile: "salt"}}
+		if got := c.processorWarnings(secrets{codec: pseudonym.Config{Salt: long, Key: long}}); len(got) != want || want == 1 && got[0].Code != "secret_file_ignored" {
+			t.Errorf("key_file %q beside the environment: %+v", file, got)
 		}
 	}
 }

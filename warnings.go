@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ func (c *Config) processorWarnings(s secrets) []envoy.Warning {
 	var all []envoy.Warning
 	if !strings.Contains(c.Processor.Listen, "/") {
 		all = append(all, envoy.Warning{Code: "processor_on_tcp", Hint: "processor.listen is a port, and whoever shares the loopback device, as all containers of a pod do, can get access tokens from it: use a Unix socket"})
+	}
+	if os.Getenv("GRAPHVEIL_SALT") != "" && c.Pseudonyms.SaltFile != "" || os.Getenv("GRAPHVEIL_KEY") != "" && c.Pseudonyms.KeyFile != "" {
+		all = append(all, envoy.Warning{Code: "secret_file_ignored", Hint: "salt or key are in the environment, which comes before pseudonyms.salt_file and key_file: a change of the file will change nothing; leave one of the two out"})
 	}
 	return append(all, s.warnings()...)
 }

@@ -58,6 +58,7 @@ var hints = []hint{
 	{code: CodeRejected, numbers: []int{700223, 700238},
 		means: "A policy of the tenant forbids this federated credential.",
 		next:  "An administrator of the tenant allows workload identity federation for this issuer, or use a certificate."},
+	// answers of the service: github.com/AzureAD/microsoft-authentication-library-for-dotnet/issues/4951
 	{code: CodeRejected, numbers: []int{700024},
 		means: "The assertion is not valid yet, or not any more.",
 		next:  "Check that the file or the platform still gives fresh ones. With a certificate, and if it goes on, set the clock of this machine."},
@@ -84,8 +85,9 @@ var hints = []hint{
 	{code: CodeRejected, numbers: []int{50027, 5002738},
 		means: "The assertion is not a JWT that Entra takes.",
 		next:  "It must be signed with RS256 and have iss, sub, aud and exp. See what the issuer of the assertion can be told."},
-	// 501661: docs.gitlab.com/ci/cloud_services/azure
-	{code: CodeRejected, numbers: []int{50166, 501661},
+	// 501661: docs.gitlab.com/ci/cloud_services/azure; the others: answers of the service, "Request to External OIDC endpoint failed",
+	// github.com/Azure/azure-workload-identity/issues/642 and 605
+	{code: CodeRejected, numbers: []int{50166, 501661, 90061},
 		means: "Entra cannot read the keys of the assertion's issuer.",
 		next:  "ISSUER/.well-known/openid-configuration and the jwks_uri in it must be reachable from the internet over https, with a public certificate, and name this issuer."},
 	{code: CodeRejected, numbers: []int{700030},
@@ -107,6 +109,7 @@ var hints = []hint{
 	{code: CodeRejected, numbers: []int{70002},
 		means: "Entra does not accept the credential: a secret that does not match, or an assertion that was used before.",
 		next:  "Replace the secret; let the issuer of the assertion give a fresh one for each request."},
+	// answers of the service: github.com/MicrosoftDocs/azure-docs/issues/96567
 	{code: CodeRejected, numbers: []int{700025},
 		means: "The application is registered as a public client.",
 		next:  "Switch off Allow public client flows under its Authentication."},
@@ -116,15 +119,18 @@ var hints = []hint{
 	{code: CodeRejected, numbers: []int{500011, 50001},
 		means: "The tenant has no Microsoft Graph of this scope.",
 		next:  "Check tokens.cloud and tokens.tenant, and leave tokens.scope out."},
+	// 1002012: answers of the service, github.com/microsoftgraph/msgraph-sdk-python/issues/181
 	{code: CodeRejected, numbers: []int{1002012, 70011},
 		means: "Entra does not accept the scope.",
 		next:  "Leave tokens.scope out, or set it to https:// and the host of Graph, with /.default behind."},
 	{code: CodeRejected, numbers: []int{50049},
 		means: "Entra does not know the host of the authority.",
 		next:  "Set tokens.cloud and leave tokens.authority out; a private cloud needs tokens.skip_instance_discovery."},
+	// answers of the service, "encountered a client request loop": github.com/AzureAD/microsoft-authentication-library-for-js/issues/547
 	{code: CodeRejected, numbers: []int{50196},
 		means: "Entra sees the same request too often.",
 		next:  "Look for processes that restart again and again; it ends by itself some minutes after they do."},
+	// 7000216: answers of the service, github.com/MicrosoftDocs/azure-docs/issues/30777
 	{code: CodeRejected, numbers: []int{7000216, 7000218, 900144, 9002313, 90014, 70003, 900561},
 		means: "Entra received a request that is not the one sent here.",
 		next:  "Look for a proxy between here and Entra that changes requests, and except the Entra host from it."},

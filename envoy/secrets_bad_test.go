@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/http"
 	"os"
@@ -197,4 +198,43 @@ func TestBadRotationKeepsWhatThereWas(t *testing.T) {
 	}
 	f.publish(map[string]string{"tls.crt": first.CertFile, "tls.key": first.KeyFile})
 	eventually(t, "a good pair after it", func() bool { return served() == want })
+}
+
+// TestNoSessionOutlivesItsAuthority: who resumes a TLS session shows no certificate
+// again, so what an authority that is gone has let in must not be resumed.
+func TestNoSessionOutlivesItsAuthority(t *testing.T) {
+	t.Parallel()
+	first, second := envoytest.NewAuthority(t), envoytest.NewAuthority(t)
+	f := newFiles(t, map[string]string{"ca.crt": first.File})
+	r := newRig(t, &stub{}, hello, func(c *envoy.Config) { c.TLS.ClientCAFile = f.path("ca.crt") })
+	mine := first.Issue(t, "reader").TLS
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		f.publish(map[string]string{"ca.crt": first.File})
+		transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
+			InsecureSkipVerify: true, Certificates: []tls.Certificate{mine}, ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: version, // any will do
+		}}
+		ask := func() (resumed bool, err error) {
+			response, err := (&http.Client{Transport: transport}).Get(r.URL + "/")
+			if err != nil {
+				return false, err
+			}
+			defer response.Body.Close()
+			_, err = io.Copy(io.Discard, response.Body)
+			return response.TLS.DidResume, err
+		}
+		eventually(t, "a session to be resumed", func() bool { resumed, err := ask(); return err == nil && resumed })
+		f.publish(map[string]string{"ca.crt": second.File})
+		eventually(t, "the other authority", func() bool {
+			response, err := r.Client(t, true, second.Issue(t, "reader").TLS).Get(r.URL + "/")
+			if err == nil {
+				response.Body.Close()
+			}
+			return err == nil
+		})
+		for range 3 {
+			if resumed, err := ask(); err == nil {
+				t.Errorf("%s: served after its authority was taken away, resumed: %v", tls.VersionName(version), resumed)
+			}
+		}
+	}
 }
