@@ -151,6 +151,9 @@ func TestTracing(t *testing.T) {
 			if got := hex.EncodeToString(s.ParentSpanId); got != clientSpan {
 				t.Errorf("Envoy's span is below %s", got)
 			}
+			if peer := attributes(s)["peer.address"]; peer != "-" { // by itself Envoy writes the caller's
+				t.Errorf("Envoy's span has the address %q", peer)
+			}
 			continue
 		case above < 0:
 			t.Errorf("%s is below nothing", s.Name)
