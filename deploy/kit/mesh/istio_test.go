@@ -380,7 +380,10 @@ func TestInjected(t *testing.T) {
 					t.Errorf("%s is mounted by %v, want %v", volume, mounts[volume], want)
 				}
 			}
-			for _, v := range pod.Volumes {
+			for i, v := range pod.Volumes {
+				if v.VolumeSource == (corev1.VolumeSource{}) {
+					pod.Volumes[i].EmptyDir = &corev1.EmptyDirVolumeSource{} // as the API server does
+				}
 				if v.Name == "custom-bootstrap-volume" && (v.ConfigMap.Name != "graphveil-admin" || v.ConfigMap.Optional != nil) {
 					t.Errorf("the list is %+v", v.ConfigMap) // optional, a pod would start without it
 				}
