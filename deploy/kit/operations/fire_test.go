@@ -133,6 +133,10 @@ var samples = map[string]sample{
 		series("envoy_cluster_ratelimit_error", `envoy_cluster_name="graph"`, "0+1x120"),
 		series("envoy_cluster_ratelimit_error", `envoy_cluster_name="graph"`, "0x100 1x20"),
 	},
+	"GraphveilCallerKeysUnavailable": {
+		series("envoy_http_jwt_authn_jwks_fetch_failed", "", "0+60x120"),
+		series("envoy_http_jwt_authn_jwks_fetch_failed", "", "0x100 3x20"),
+	},
 	"GraphveilEnvoyFilesRejected": {
 		series("envoy_sds_key_rotation_failed", `envoy_xds_resource_name="ingress_certificate"`, "0x110 1x10"),
 		series("envoy_sds_key_rotation_failed", `envoy_xds_resource_name="ingress_certificate"`, "1x120"),

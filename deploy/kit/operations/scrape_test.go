@@ -54,6 +54,9 @@ var scraped = sync.OnceValues(func() (families, error) {
 	if err := scrapeDemo(binary, all); err != nil {
 		return nil, fmt.Errorf("the demo: %w", err)
 	}
+	if err := scrapeEnvoy(binary, dir, all); err != nil {
+		return nil, fmt.Errorf("an Envoy alone: %w", err)
+	}
 	if err := scrapeSidecar(binary, dir, all); err != nil {
 		return nil, fmt.Errorf("a sidecar with more: %w", err)
 	}
@@ -247,6 +250,55 @@ envoy:
 		return err
 	}
 	return all.scrape(socketClient(filepath.Join(dir, "envoy.sock")), "http://envoy/stats/prometheus", "more")
+}
+
+// scrapeEnvoy scrapes an Envoy that asks callers for tokens, and cannot fetch the keys to verify
+// them with.
+func scrapeEnvoy(binary, dir string, all families) error {
+	authority, err := tenant.NewCA()
+	if err != nil {
+		return err
+	}
+	own, err := authority.Issue("localhost")
+	if err != nil {
+		return err
+	}
+	if _, _, err := tenant.WritePair(dir, "alone", own); err != nil {
+		return err
+	}
+	config := fmt.Appendf(nil, `
+processor: {listen: %[1]s/nobody.sock}
+envoy:
+  listen: 127.0.0.1:0
+  workers: 1
+  tls: {cert_file: %[1]s/alone.pem, key_file: %[1]s/alone-key.pem}
+  upstream: {address: "127.0.0.1:1", ca_file: %[1]s/alone.pem}
+  jwt: {issuer: "https://issuer.example", audiences: [graphveil], jwks_uri: "https://localhost:1/keys"}
+`, dir)
+	file := filepath.Join(dir, "alone.yaml")
+	if err := os.WriteFile(file, config, 0o600); err != nil {
+		return err
+	}
+	c := command(binary, "envoy", "run", "--config", file, "--probes", "127.0.0.1:0", "--drain-time", "1s")
+	log, err := c.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	defer stop(c)
+	lines, admin, text := bufio.NewScanner(log), "", ""
+	for admin == "" && lines.Scan() {
+		var said struct{ Admin string }
+		_ = json.Unmarshal(lines.Bytes(), &said)
+		admin, text = said.Admin, text+lines.Text()+"\n"
+	}
+	go io.Copy(io.Discard, log) // until it ends
+	if admin == "" {
+		return fmt.Errorf("it did not start:\n%s", text)
+	}
+	return all.scrape(http.DefaultClient, admin+"/metrics", "alone")
 }
 
 func httpsClient(authorities *x509.CertPool) *http.Client {

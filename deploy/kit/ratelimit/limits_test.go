@@ -109,7 +109,7 @@ func TestSharedQuota(t *testing.T) {
 	t.Parallel()
 	lab := newTenant(t)
 	const allowed = 40
-	service := startService(t, edited(t, allowed, "day"))
+	service := startService(t, edited(t, allowed, "year"))
 	open := startSidecar(t, lab, service.address, "")
 	closed := startSidecar(t, lab, service.address, "    when_unavailable: deny")
 	whose := "graphveil_tenant_" + lab.ID() + "_application_" + directoryClient + "_service_directory"
@@ -215,7 +215,7 @@ func TestSharedQuota(t *testing.T) {
 		until(t, "the service to count again", func() bool { return open.get(t, "/v1.0/users?$top=1").status == 429 })
 	})
 	t.Run("printed again", func(t *testing.T) {
-		service.write(t, edited(t, 1000, "day"))
+		service.write(t, edited(t, 1000, "year"))
 		until(t, "the service to read its file again", func() bool { return strings.Contains(service.config(), "requests_per_unit=1000") })
 		status(closed, 200, "/v1.0/users?$top=1")
 	})
@@ -233,14 +233,15 @@ func TestSharedQuota(t *testing.T) {
 }
 
 // checkTooMany looks at an answer over the limit: of Graph's shape, with the time until the
-// day ends.
+// unit ends, which are 365 days since 1970.
 func checkTooMany(t *testing.T, got answer) {
 	t.Helper()
 	if !strings.HasPrefix(got.body, `{"error":{"code":"tooManyRequests"`) || !strings.HasPrefix(got.header.Get("Content-Type"), "application/json") {
 		t.Errorf("429: %v %s", got.header, got.body)
 	}
 	wait, err := strconv.Atoi(got.header.Get("Retry-After"))
-	left := 86400 - int(time.Now().Unix()%86400)
+	const year = 365 * 86400
+	left := year - int(time.Now().Unix()%year)
 	if err != nil || wait < left-5 || wait > left+5 {
 		t.Errorf("Retry-After is %q, %d seconds are left", got.header.Get("Retry-After"), left)
 	}
