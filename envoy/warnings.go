@@ -17,8 +17,8 @@ type Warning struct {
 func (c Config) Warnings(now time.Time) []Warning {
 	c = c.filled()
 	var all []Warning
-	if at, err := netip.ParseAddrPort(c.Listen); err == nil && !at.Addr().IsLoopback() && c.TLS.ClientCAFile == "" {
-		all = append(all, Warning{"listen_open", "envoy.listen is not loopback and there is no envoy.tls.client_ca_file: whoever reaches the port reads all that the policy allows; ask for client certificates, or let a network policy say who gets there"})
+	if at, err := netip.ParseAddrPort(c.Listen); err == nil && !at.Addr().IsLoopback() && c.TLS.ClientCAFile == "" && c.JWT.Issuer == "" {
+		all = append(all, Warning{"listen_open", "envoy.listen is not loopback and there is neither envoy.tls.client_ca_file nor envoy.jwt: whoever reaches the port reads all that the policy allows; ask callers for certificates or tokens, or let a network policy say who gets there"})
 	}
 	pair, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
 	if err != nil || pair.Leaf == nil {

@@ -40,4 +40,7 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("%q: %q, want %q", test.listen, got, test.want)
 		}
 	}
+	if got := (envoy.Config{Listen: "0.0.0.0:8443", TLS: good, JWT: envoy.JWT{Issuer: "https://issuer.example"}}).Warnings(time.Now()); len(got) > 0 {
+		t.Errorf("callers need a token: %v", got)
+	}
 }
