@@ -96,6 +96,18 @@ func checkGateway(t *testing.T, o *objects) {
 	if s == nil || s.FSGroup == nil || *s.FSGroup != user || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 		t.Errorf("the Pod's security: %v", s)
 	}
+	if pod.Spec.EnableServiceLinks == nil || *pod.Spec.EnableServiceLinks {
+		t.Error("the names of other Services get into the environment")
+	}
+	for _, spread := range pod.Spec.TopologySpreadConstraints {
+		selects("the spread", spread.LabelSelector.MatchLabels)
+		if !slices.Equal(spread.MatchLabelKeys, []string{"pod-template-hash"}) {
+			t.Error("a rollout counts the Pods that it replaces")
+		}
+	}
+	if b := o.budget.Spec; b.MaxUnavailable == nil || b.MinAvailable != nil { // else one Pod alone keeps its node from being drained
+		t.Errorf("the disruption budget: %v", b)
+	}
 	rolling := d.Spec.Strategy.RollingUpdate
 	if rolling == nil || rolling.MaxUnavailable.IntValue() != 0 {
 		t.Error("a rollout takes Pods away before others are there")
@@ -138,6 +150,11 @@ func checkGateway(t *testing.T, o *objects) {
 	for _, rule := range n.Spec.Egress {
 		if len(rule.To) == 0 || len(rule.Ports) == 0 {
 			t.Error("an open rule of egress")
+		}
+		for _, p := range rule.Ports {
+			if port := p.Port.IntValue(); port != 443 && port != 53 && port != 8081 { // 8081: what a test adds
+				t.Errorf("egress to port %d", port)
+			}
 		}
 		for _, to := range rule.To {
 			if b := to.IPBlock; b != nil && strings.HasSuffix(b.CIDR, "/0") && (len(b.Except) == 0 || rule.Ports[0].Port.IntValue() != 443) {
@@ -193,6 +210,44 @@ func graphOf(t *testing.T, text string) string {
 	return cloud.Graph
 }
 
+// Clients' certificates are as required as the values say.
+func TestClientCertificates(t *testing.T) {
+	for _, mode := range []string{"required", "optional"} {
+		o := gateway(t, minimal, "tls: {clientCA: {configMap: clients, key: roots.pem, mode: "+mode+"}}")
+		var config struct {
+			Envoy struct {
+				TLS struct {
+					File string `json:"client_ca_file"`
+					Mode string `json:"client_certificate"`
+				} `json:"tls"`
+			} `json:"envoy"`
+		}
+		if err := yaml.Unmarshal([]byte(o.config.Data["graphveil.yaml"]), &config); err != nil {
+			t.Fatal(err)
+		}
+		if tls := config.Envoy.TLS; tls.Mode != mode || tls.File != "/etc/graphveil-clients/roots.pem" {
+			t.Errorf("%s: %+v", mode, tls)
+		}
+		if strings.Contains(o.notes, "--cert ") != (mode == "required") {
+			t.Errorf("%s: the notes' request has another certificate:\n%s", mode, o.notes)
+		}
+	}
+}
+
+// The first request of the notes is one that the policy serves, or none is named.
+func TestNotes(t *testing.T) {
+	for text, users := range map[string]bool{
+		minimal: true, strings.Replace(minimal, "entra_id", "teams", 1): false,
+		minimal + "policy: {configMap: rules}": false, minimal + "policy: {configMap: rules, builtin: true}": true,
+	} {
+		for shape, o := range map[string]*objects{"gateway": gateway(t, text), "sidecar": sidecar(t, text)} {
+			if strings.Contains(o.notes, "/v1.0/users?$top=3") != users || strings.Contains(o.notes, "/v1.0/PATH") == users {
+				t.Errorf("%s, %q:\n%s", shape, text, o.notes)
+			}
+		}
+	}
+}
+
 // The chart's table of clouds is that of the code.
 func TestClouds(t *testing.T) {
 	for _, cloud := range auth.Clouds() {
@@ -234,6 +289,12 @@ func TestRefused(t *testing.T) {
 		{"a listener elsewhere", "config: {envoy: {listen: '0.0.0.0:80'}}", "config.envoy.listen is the chart's"},
 		{"another socket", "config: {processor: {listen: '127.0.0.1:1'}}", "config.processor.listen is the chart's"},
 		{"the salt elsewhere", "config: {pseudonyms: {salt_file: /tmp/salt}}", "config.pseudonyms.salt_file is the chart's"},
+		{"the admin interface of the processor", "config: {processor: {admin: '127.0.0.1:1'}}", "config.processor.admin is the chart's"},
+		{"another drain", "config: {processor: {drain_timeout: 1s}}", "config.processor.drain_timeout is the chart's"},
+		{"another certificate", "config: {envoy: {tls: {cert_file: /a}}}", "config.envoy.tls is the chart's"},
+		{"the admin interface of Envoy", "config: {envoy: {admin: '127.0.0.1:9901'}}", "config.envoy.admin is the chart's"},
+		{"a file of accesses", "config: {envoy: {access_log: /tmp/a}}", "config.envoy.access_log is the chart's"},
+		{"the key elsewhere", "config: {pseudonyms: {key_file: /tmp/key}}", "config.pseudonyms.key_file is the chart's"},
 		{"two policies", "policy: {configMap: rules}\nconfig: {policy: {paths: [builtin]}}", "both given"},
 		{"unknown value", "replicas: 3", "replicas"},
 		{"unknown value below", "gateway: {replica: 3}", "replica"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -81,6 +82,7 @@ type pod struct {
 	spec         *corev1.PodSpec
 	group        int // that owns volumes: fsGroup
 	modes        map[string]os.FileMode
+	programs     map[string]string // of the processor's image
 	processor    *container
 	envoy        *container
 }
@@ -139,6 +141,17 @@ func newPod(t *testing.T, o *objects, lab *tenant.Tenant) *pod {
 			files[v.Projected.Sources[0].ServiceAccountToken.Path] = string(text)
 		default:
 			t.Fatalf("volume %s: the test knows nothing of it", v.Name)
+		}
+		if v.Secret != nil && len(v.Secret.Items) > 0 {
+			all := files
+			files = map[string]string{}
+			for _, item := range v.Secret.Items {
+				text, found := all[item.Key]
+				if !found {
+					t.Fatalf("volume %s: the Secret has no key %s", v.Name, item.Key)
+				}
+				files[item.Path] = text
+			}
 		}
 		p.modes[v.Name] = os.FileMode(mode)
 		p.publish(t, v.Name, files)
@@ -284,10 +297,11 @@ func (p *pod) run(t *testing.T, lab *tenant.Tenant) {
 	t.Helper()
 	authorities := filepath.Join(p.dir, "ca-certificates.crt")
 	check(t, os.WriteFile(authorities, lab.CA.PEM(), 0o644))
-	programs := map[string]string{"/usr/bin/graphveil": p.bring(t, graphveil), "/etc/ssl/certs/ca-certificates.crt": authorities}
+	p.programs = map[string]string{"/usr/bin/graphveil": p.bring(t, graphveil), "/etc/ssl/certs/ca-certificates.crt": authorities}
 	processor, proxy := ours(p.spec)
-	p.processor = p.start(t, processor, programs)
+	p.processor = p.start(t, processor, p.programs)
 	p.probe(t, processor, processor.StartupProbe)
+	programs := maps.Clone(p.programs)
 	programs["/usr/bin/envoy"] = p.bring(t, envoy)
 	for _, library := range libraries(t) {
 		programs[library] = library
@@ -428,6 +442,7 @@ func TestPodHosts(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(out), "200\n") || strings.Count(string(out), `"id":"p~`) != 3 || strings.Contains(string(out), "CANARY") {
 		t.Errorf("%v, %.500s", err, out)
 	}
+	p.check(t, o.notes)
 	if _, err := net.Dial("tcp", podAddress+":443"); err == nil {
 		t.Error("who is not in the Pod can connect to the sidecar")
 	}
@@ -483,6 +498,20 @@ func TestPodGateway(t *testing.T) {
 		t.Errorf("after a broken policy: %.300s", body)
 	}
 	p.stop(t, 15*time.Second)
+}
+
+// check runs what the notes show beside the first request, as kubectl exec does.
+func (p *pod) check(t *testing.T, notes string) {
+	t.Helper()
+	shown := regexp.MustCompile(`exec .* --container (\S+) -- (.*)`).FindStringSubmatch(notes)
+	processor, _ := ours(p.spec)
+	if shown == nil || shown[1] != processor.Name {
+		t.Fatalf("the notes do not show how to check:\n%s", notes)
+	}
+	c := p.command(t, processor, p.programs, strings.Fields(shown[2])...)
+	if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "entra_id") {
+		t.Errorf("%s: %v\n%s", shown[2], err, out)
+	}
 }
 
 // list asks for users on a new connection and returns the answer, and the certificate's number.
