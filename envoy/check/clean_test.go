@@ -12,6 +12,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -89,6 +90,9 @@ func TestNothingIsFound(t *testing.T) {
 		"routes in a tree":     func(p *parts) { p.matched() },
 		"a mutation before, no answer": func(p *parts) {
 			p.insert("entrance", p.httpFilter("copy", &headersv3.HeaderMutation{Mutations: expanding()}))
+		},
+		"the caller's own path, kept": func(p *parts) {
+			p.insert("entrance", p.httpFilter("keep", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{Header: ":path"}}}))
 		},
 		"another Envoy's listener": func(p *parts) {
 			p.bootstrap.StaticResources.Listeners = append(p.bootstrap.StaticResources.Listeners, &listenerv3.Listener{Name: "other"})

@@ -82,6 +82,7 @@ var Codes = map[string]Code{
 	"admin_reachable":       {true, "Envoy's admin interface can be reached from other machines; its log at debug level has access tokens", "bind it to loopback or a Unix socket, or set allow_paths"},
 	"idle_timeout":          {false, "a response that stalls may stay for ever", "set stream_idle_timeout (and idle_timeout of the route) to 60s"},
 	"path_not_normalized":   {false, "paths reach the route as callers write them; the processor refuses ambiguous ones all the same", "set normalize_path, and path_with_escaped_slashes_action to REJECT_REQUEST"},
+	"caller_address":        {false, "callers may write the address that the policy sees as input.caller.address", "set use_remote_address, without xff_num_trusted_hops and original_ip_detection_extensions, or let no policy ask for it"},
 	"local_replies":         {false, "Envoy's own errors are not in the API's shape", "take local_reply_config from `graphveil envoy config`"},
 
 	// What is written down.

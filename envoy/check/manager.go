@@ -17,6 +17,9 @@ func (k *checker) manager(where string, hcm *hcmv3.HttpConnectionManager) {
 	for _, log := range hcm.GetAccessLog() {
 		k.accessLog(where+", access log "+log.GetName(), log)
 	}
+	if !hcm.GetUseRemoteAddress().GetValue() || hcm.GetXffNumTrustedHops() > 0 || len(hcm.GetOriginalIpDetectionExtensions()) > 0 {
+		k.find("caller_address", where, "")
+	}
 	if replies := hcm.GetLocalReplyConfig(); replies == nil {
 		k.find("local_replies", where, "")
 	} else {

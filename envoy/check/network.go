@@ -59,8 +59,12 @@ func (k *checker) listener(l *listenerv3.Listener) {
 	for _, chain := range chains {
 		found = k.filterChain(where, chain) || found
 	}
-	if hcm := open[hcmv3.HttpConnectionManager](l.GetApiListener().GetApiListener()); hcm != nil {
-		found = k.connectionManager(where, hcm) || found
+	if a := l.GetApiListener().GetApiListener(); a != nil {
+		if hcm := open[hcmv3.HttpConnectionManager](a); hcm != nil {
+			found = k.connectionManager(where, hcm) || found
+		} else {
+			k.find("network_filter", where+", api_listener", typeOf(a))
+		}
 	}
 	for _, f := range l.GetListenerFilters() {
 		if kind := typeOf(f.GetTypedConfig()); found && !quietNetwork[kind] {

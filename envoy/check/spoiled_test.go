@@ -7,12 +7,14 @@ import (
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -31,6 +33,9 @@ import (
 // TestLeaksAreFound shows of many that the real Envoy leaks with them.
 var spoiledBeside = map[string][]func(*parts){
 	"path_copied": {
+		func(p *parts) {
+			p.insert("exit", p.httpFilter("copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{ResponseTrailersMutations: []*mutationv3.HeaderMutation{answer("x", "%PATH(WQ)%")}}}))
+		},
 		func(p *parts) { p.insert("entrance", p.mutating(answer("x", "%PATH(WQ)%"))) },
 		func(p *parts) {
 			p.route.ResponseHeadersToAdd = []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "x", Value: "%QUERY_PARAM($filter)%"}}}
@@ -142,9 +147,38 @@ var spoiledBeside = map[string][]func(*parts){
 			Header: "x", OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{MetadataNamespace: "graphveil", Key: "decision"},
 		}}}))
 	}},
-	"guard_missing": {func(p *parts) { // the override of a route that only counts
-		p.route.TypedPerFilterConfig = map[string]*anypb.Any{"envoy.filters.http.rbac": p.pack(&routev3.FilterConfig{Disabled: true})}
-	}},
+	"caller_address": {
+		func(p *parts) { p.hcm.UseRemoteAddress = nil },
+		func(p *parts) { p.hcm.XffNumTrustedHops = 1 },
+		func(p *parts) { p.hcm.OriginalIpDetectionExtensions = []*corev3.TypedExtensionConfig{{Name: "x"}} },
+	},
+	"guard_missing": {
+		func(p *parts) {
+			p.route.TypedPerFilterConfig = map[string]*anypb.Any{"envoy.filters.http.rbac": p.pack(&routev3.FilterConfig{Disabled: true})}
+		},
+		// Envoy does not look at rules beside a matcher.
+		func(p *parts) {
+			p.rbac(func(rbac *rbacv3.RBAC) {
+				over := &rbacv3.RBAC{}
+				if err := protojson.Unmarshal([]byte(`{"matcher": {}}`), over); err != nil {
+					p.t.Fatal(err)
+				}
+				rbac.Matcher = over.Matcher
+			})
+		},
+		func(p *parts) { p.rbac(func(rbac *rbacv3.RBAC) { rbac.Rules.Action = rbacconfigv3.RBAC_LOG }) },
+		func(p *parts) { p.decided(func(policy *rbacconfigv3.Policy) { policy.Principals = nil }) },
+		func(p *parts) {
+			p.decided(func(policy *rbacconfigv3.Policy) {
+				policy.Principals[0].GetSourcedMetadata().MetadataSource = rbacconfigv3.MetadataSource_ROUTE
+			})
+		},
+		func(p *parts) {
+			p.decided(func(policy *rbacconfigv3.Policy) {
+				policy.Principals[0].GetSourcedMetadata().MetadataMatcher.Invert = true
+			})
+		},
+	},
 	"network_filter": {
 		func(p *parts) {
 			chain := p.bootstrap.StaticResources.Listeners[0].FilterChains[0]
@@ -289,6 +323,22 @@ var spoiledBeside = map[string][]func(*parts){
 			}}
 		},
 	},
+}
+
+// rbac changes the guard.
+func (p *parts) rbac(change func(*rbacv3.RBAC)) {
+	p.t.Helper()
+	rbac := &rbacv3.RBAC{}
+	a := p.filter("envoy.filters.http.rbac").GetTypedConfig()
+	p.unpack(a, rbac)
+	change(rbac)
+	a.Value = p.pack(rbac).Value
+}
+
+// decided changes the guard's policy.
+func (p *parts) decided(change func(*rbacconfigv3.Policy)) {
+	p.t.Helper()
+	p.rbac(func(rbac *rbacv3.RBAC) { change(rbac.Rules.Policies["decided"]) })
 }
 
 func answer(name, value string) *mutationv3.HeaderMutation {
