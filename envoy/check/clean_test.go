@@ -15,6 +15,7 @@ import (
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -94,6 +95,21 @@ func TestNothingIsFound(t *testing.T) {
 		"the caller's own path, kept": func(p *parts) {
 			p.insert("entrance", p.httpFilter("keep", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{Header: ":path"}}}))
 		},
+		"the Host's name, which is fixed": func(p *parts) {
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames = nil
+				tls.Sni, tls.AutoHostSni, tls.AutoSniSanValidation = "", true, true
+			})
+		},
+		"a name with a dot behind": func(p *parts) {
+			p.route.GetRoute().HostRewriteSpecifier, p.host.Domains = nil, []string{envoy.DefaultHost, envoy.DefaultHost + "."}
+		},
+		"an admin interface with a list": func(p *parts) {
+			p.bootstrap.Admin = &bootstrapv3.Admin{
+				Address:    &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: "0.0.0.0"}}},
+				AllowPaths: []*matcherv3.StringMatcher{{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "/ready"}}},
+			}
+		},
 		"another Envoy's listener": func(p *parts) {
 			p.bootstrap.StaticResources.Listeners = append(p.bootstrap.StaticResources.Listeners, &listenerv3.Listener{Name: "other"})
 		},
@@ -102,6 +118,17 @@ func TestNothingIsFound(t *testing.T) {
 		change(p)
 		if f := found(t, p.json()); len(f) > 0 {
 			t.Errorf("%s: %v", name, f)
+		}
+	}
+}
+
+// What a terminal would obey is not printed.
+func TestNamesArePrintable(t *testing.T) {
+	p := newParts(t)
+	p.route.Name, p.extProc.FailureModeAllow = "\x1b[2Jroute\n", true
+	for _, f := range found(t, p.json()) {
+		if strings.ContainsAny(f.Where, "\x1b\n") || !strings.Contains(f.Where, "route") {
+			t.Errorf("%q", f.Where)
 		}
 	}
 }

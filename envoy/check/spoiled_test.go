@@ -10,6 +10,7 @@ import (
 	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
+	grpclogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
@@ -17,6 +18,7 @@ import (
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -24,6 +26,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/graphveil/graphveil/envoy"
@@ -33,6 +36,18 @@ import (
 // TestLeaksAreFound shows of many that the real Envoy leaks with them.
 var spoiledBeside = map[string][]func(*parts){
 	"path_copied": {
+		func(p *parts) {
+			p.host.Routes = append(p.host.Routes, &routev3.Route{Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
+				Status: 200, BodyFormat: textFormat("%REQ(:path)%"),
+			}}})
+		},
+		func(p *parts) {
+			p.route.GetRoute().ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{
+				Clusters: []*routev3.WeightedCluster_ClusterWeight{{Name: "graph", ResponseHeadersToAdd: []*corev3.HeaderValueOption{
+					{Header: &corev3.HeaderValue{Key: "x", Value: "%RESP(location)%"}},
+				}}},
+			}}
+		},
 		func(p *parts) {
 			p.insert("exit", p.httpFilter("copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{ResponseTrailersMutations: []*mutationv3.HeaderMutation{answer("x", "%PATH(WQ)%")}}}))
 		},
@@ -60,6 +75,9 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 	},
 	"token_copied": {
+		func(p *parts) {
+			p.hcm.GetRouteConfig().RequestHeadersToAdd = []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "x", Value: "%REQ(authorization)%"}}}
+		},
 		func(p *parts) {
 			p.route.Tracing = &routev3.Tracing{CustomTags: []*tracingv3.CustomTag{headerTag("Authorization")}}
 		},
@@ -96,13 +114,18 @@ var spoiledBeside = map[string][]func(*parts){
 			}}}
 		},
 	},
-	"access_log_secret": {func(p *parts) {
-		log := proto.CloneOf(p.hcm.AccessLog[0])
-		p.logFormat("%DYNAMIC_METADATA(x:Authorization)%")
-		log, p.hcm.AccessLog[0] = p.hcm.AccessLog[0], log
-		p.filter("envoy.filters.http.router").ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: p.pack(&routerv3.Router{UpstreamLog: []*accesslogv3.AccessLog{log}})}
-	}},
+	"access_log_secret": {
+		func(p *parts) {
+			p.log(&grpclogv3.HttpGrpcAccessLogConfig{AdditionalRequestHeadersToLog: []string{"Authorization"}})
+		},
+		func(p *parts) {
+			log := proto.CloneOf(p.hcm.AccessLog[0])
+			p.logFormat("%DYNAMIC_METADATA(x:Authorization)%")
+			log, p.hcm.AccessLog[0] = p.hcm.AccessLog[0], log
+			p.filter("envoy.filters.http.router").ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: p.pack(&routerv3.Router{UpstreamLog: []*accesslogv3.AccessLog{log}})}
+		}},
 	"access_log_path": {
+		func(p *parts) { p.log(&grpclogv3.HttpGrpcAccessLogConfig{}) },
 		func(p *parts) { p.logFormat("") },
 		func(p *parts) { p.logFormat("%REQ_WITHOUT_QUERY(:path):20%") },
 	},
@@ -147,6 +170,35 @@ var spoiledBeside = map[string][]func(*parts){
 			Header: "x", OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{MetadataNamespace: "graphveil", Key: "decision"},
 		}}}))
 	}},
+	"retry_without_wait": {func(p *parts) {
+		p.route.GetRoute().RetryPolicy = nil
+		p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
+			o.RetryPolicy = &routev3.RetryPolicy{RetryOn: "retriable-4xx"}
+		})
+	}},
+	"tcp_bypass": {func(p *parts) {
+		l := p.bootstrap.StaticResources.Listeners[0]
+		l.DefaultFilterChain = &listenerv3.FilterChain{Filters: []*listenerv3.Filter{{Name: "tcp", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: p.pack(&tcpproxyv3.TcpProxy{
+			ClusterSpecifier: &tcpproxyv3.TcpProxy_WeightedClusters{WeightedClusters: &tcpproxyv3.TcpProxy_WeightedCluster{
+				Clusters: []*tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight{{Name: "graph", Weight: 1}},
+			}},
+		})}}}}
+	}},
+	"processor_unsafe": {
+		func(p *parts) { p.extProc.HttpService = &extprocv3.ExtProcHttpService{} },
+		func(p *parts) {
+			p.overrides(&extprocv3.ExtProcOverrides{GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_GoogleGrpc_{GoogleGrpc: &corev3.GrpcService_GoogleGrpc{}}}})
+		},
+	},
+	"ext_proc_hook": {
+		func(p *parts) { p.extProc.ProcessingRequestModifier = &corev3.TypedExtensionConfig{Name: "x"} },
+		func(p *parts) {
+			p.overrides(&extprocv3.ExtProcOverrides{ProcessingRequestModifier: &corev3.TypedExtensionConfig{Name: "x"}})
+		},
+	},
+	"metadata_not_received": {func(p *parts) {
+		p.overrides(&extprocv3.ExtProcOverrides{MetadataOptions: &extprocv3.MetadataOptions{}})
+	}},
 	"caller_address": {
 		func(p *parts) { p.hcm.UseRemoteAddress = nil },
 		func(p *parts) { p.hcm.XffNumTrustedHops = 1 },
@@ -181,6 +233,9 @@ var spoiledBeside = map[string][]func(*parts){
 	},
 	"network_filter": {
 		func(p *parts) {
+			p.bootstrap.StaticResources.Listeners[0].ApiListener = &listenerv3.ApiListener{ApiListener: p.pack(&corev3.Node{})}
+		},
+		func(p *parts) {
 			chain := p.bootstrap.StaticResources.Listeners[0].FilterChains[0]
 			chain.Filters = append([]*listenerv3.Filter{p.networkFilter()}, chain.Filters...)
 		},
@@ -206,6 +261,17 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 	},
 	"upstream_not_verified": {
+		func(p *parts) { // the matcher may choose any of them
+			plain := &corev3.TransportSocket{Name: "plain"}
+			p.graph().TransportSocketMatches = []*clusterv3.Cluster_TransportSocketMatch{{Name: "plain", TransportSocket: plain, Match: &structpb.Struct{
+				Fields: map[string]*structpb.Value{"never": structpb.NewBoolValue(true)},
+			}}}
+			over := &clusterv3.Cluster{}
+			if err := protojson.Unmarshal([]byte(`{"transport_socket_matcher": {}}`), over); err != nil {
+				p.t.Fatal(err)
+			}
+			p.graph().TransportSocketMatcher = over.TransportSocketMatcher
+		},
 		func(p *parts) {
 			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
 				tls.CommonTlsContext.GetValidationContext().AllowExpiredCertificate = true
@@ -242,6 +308,14 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 	},
 	"upstream_other_name": {
+		func(p *parts) { // as older ones write it
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				v := tls.CommonTlsContext.GetValidationContext()
+				v.MatchTypedSubjectAltNames = nil
+				//lint:ignore SA1019 Istio still writes it
+				v.MatchSubjectAltNames = []*matcherv3.StringMatcher{{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "other.example"}}}
+			})
+		},
 		func(p *parts) {
 			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
 				v := tls.CommonTlsContext.GetValidationContext()
@@ -281,12 +355,19 @@ var spoiledBeside = map[string][]func(*parts){
 	"admin_reachable": {func(p *parts) {
 		p.bootstrap.Admin = &bootstrapv3.Admin{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: "0.0.0.0"}}}}
 	}},
-	"mirror": {func(p *parts) {
-		p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
-			o.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
-		})
-	}},
+	"mirror": {
+		func(p *parts) {
+			p.hcm.GetRouteConfig().RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
+		},
+		func(p *parts) {
+			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
+				o.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
+			})
+		}},
 	"cluster_chosen_late": {
+		func(p *parts) {
+			p.hcm.GetRouteConfig().RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}}
+		},
 		func(p *parts) { p.route.RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}} },
 		func(p *parts) { p.host.RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}} },
 		func(p *parts) {
@@ -295,9 +376,11 @@ var spoiledBeside = map[string][]func(*parts){
 			}}
 		},
 	},
-	"incomplete": {func(p *parts) {
-		p.bootstrap.StaticResources.Listeners[0].FcdsConfig = &listenerv3.Listener_FcdsConfig{}
-	}},
+	"incomplete": {
+		func(p *parts) { p.hcm.GetRouteConfig().Vhds = &routev3.Vhds{} },
+		func(p *parts) {
+			p.bootstrap.StaticResources.Listeners[0].FcdsConfig = &listenerv3.Listener_FcdsConfig{}
+		}},
 	"ext_proc_disabled": {func(p *parts) { // a route in a tree of matchers
 		p.route.TypedPerFilterConfig = p.perRoute(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true}})
 		p.matched()
@@ -339,6 +422,11 @@ func (p *parts) rbac(change func(*rbacv3.RBAC)) {
 func (p *parts) decided(change func(*rbacconfigv3.Policy)) {
 	p.t.Helper()
 	p.rbac(func(rbac *rbacv3.RBAC) { change(rbac.Rules.Policies["decided"]) })
+}
+
+// log replaces the log by another one.
+func (p *parts) log(m proto.Message) {
+	p.hcm.AccessLog[0] = &accesslogv3.AccessLog{Name: "log", ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: p.pack(m)}}
 }
 
 func answer(name, value string) *mutationv3.HeaderMutation {
