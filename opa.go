@@ -39,6 +39,7 @@ func startPlugins(ctx context.Context, c *opa.Config, engine *policy.Engine, log
 	if c == nil {
 		return nil, nil
 	}
+	warn(log, opaWarnings(c))
 	p, err := opa.New(ctx, c, engine, log, r)
 	if err == nil {
 		err = p.Start(ctx)

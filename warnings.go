@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/policy/opa"
 )
 
 // warn logs what works and yet is most often a mistake, each with a stable code
@@ -39,6 +40,15 @@ func (c *Config) processorWarnings(s secrets) []envoy.Warning {
 		all = append(all, envoy.Warning{Code: "secret_file_ignored", Hint: "salt or key are in the environment, which comes before pseudonyms.salt_file and key_file: a change of the file will change nothing; leave one of the two out"})
 	}
 	return append(all, s.warnings()...)
+}
+
+// opaWarnings are about policy.opa_config.
+func opaWarnings(c *opa.Config) []envoy.Warning {
+	var all []envoy.Warning
+	for _, name := range c.Plain() {
+		all = append(all, envoy.Warning{Code: "opa_service_plain", Hint: fmt.Sprintf("the service %q of policy.opa_config gets credentials over http, and whoever is on the way reads them: use https", name)})
+	}
+	return all
 }
 
 // minSecret is the length in bytes below which salt and keys can be found by trying:

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -28,6 +30,8 @@ type Config struct {
 	discovers bool
 	// records: there are decision logs, or discovery may bring them.
 	records bool
+	// plain are the services that get credentials without TLS.
+	plain []string
 	// unknown are complaints about options that OPA does not know.
 	unknown []string
 }
@@ -60,6 +64,16 @@ func Read(file string) (*Config, error) {
 		return nil, c.wrong(err)
 	}
 	c.unknown = parsed.Warnings
+	services, err := readServices(parsed.Services)
+	if err != nil {
+		return nil, c.wrong(err)
+	}
+	for name, service := range services {
+		if at, err := url.Parse(fmt.Sprint(service["url"])); err == nil && at.Scheme == "http" && service["credentials"] != nil && !isLoopback(at.Hostname()) {
+			c.plain = append(c.plain, name)
+		}
+	}
+	slices.Sort(c.plain)
 	for _, name := range slices.Sorted(maps.Keys(parsed.Extra)) {
 		return nil, c.wrong(fmt.Errorf("there is no option %q\nhint: with a typo in bundles their denials would be missing", name))
 	}
@@ -74,6 +88,9 @@ func Read(file string) (*Config, error) {
 
 // Delivers tells whether the policy comes by bundles.
 func (c *Config) Delivers() bool { return c.delivers }
+
+// Plain are the names of the services that get credentials without TLS, sorted.
+func (c *Config) Plain() []string { return c.plain }
 
 // Discovers tells whether discovery brings more of the configuration. OPA replaces
 // ${NAME} in that too, so whoever signs it can read the environment of the process.
@@ -189,22 +206,11 @@ func checkKey(key, algorithm string) error {
 // files of the process, or use its identity: credentials are sent to where a service
 // says, and name files of tokens and keys.
 func checkDiscovered(c *config.Config) error {
-	var services any
-	if !given(c.Services) {
-		return nil
+	services, err := readServices(c.Services)
+	if err != nil {
+		return err
 	}
-	if err := util.Unmarshal(c.Services, &services); err != nil {
-		return errors.New("services is no object of services")
-	}
-	var all []any
-	switch s := services.(type) {
-	case []any:
-		all = s
-	case map[string]any:
-		all = slices.Collect(maps.Values(s))
-	}
-	for _, one := range all {
-		service, _ := one.(map[string]any)
+	for _, service := range services {
 		for option := range service {
 			if strings.EqualFold(option, "credentials") || strings.EqualFold(option, "tls") {
 				return fmt.Errorf("services: discovery may not bring %s, which can name any file of the process\nhint: give the service in policy.opa_config, and only refer to it", strings.ToLower(option))
@@ -212,6 +218,28 @@ func checkDiscovered(c *config.Config) error {
 		}
 	}
 	return nil
+}
+
+// readServices are the options of services by name. OPA takes an array of them, too.
+func readServices(raw json.RawMessage) (map[string]map[string]any, error) {
+	services := map[string]map[string]any{}
+	var list []map[string]any
+	switch {
+	case !given(raw) || util.Unmarshal(raw, &services) == nil:
+		return services, nil
+	case util.Unmarshal(raw, &list) != nil:
+		return nil, errors.New("services is no object of services")
+	}
+	services = map[string]map[string]any{}
+	for i, service := range list {
+		services[fmt.Sprintf("%v (%d)", service["name"], i)] = service
+	}
+	return services, nil
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 // guard adapts what OPA parsed, at the start and when discovery brings another

@@ -80,3 +80,21 @@ func TestReadRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainServices: credentials without TLS are told of, and loopback is not.
+func TestPlainServices(t *testing.T) {
+	const rest = "status: {service: a}\nservices: "
+	for text, want := range map[string]string{
+		rest + "{a: {url: 'http://opa.example.org', credentials: {bearer: {token: x}}}}":                                                            "a",
+		rest + "[{name: a, url: 'http://192.0.2.1:80/x', credentials: {bearer: {token: x}}}]":                                                       "a (0)",
+		rest + "{a: {url: 'http://127.0.0.1:1', credentials: {bearer: {token: x}}}, b: {url: 'http://[::1]:1', credentials: {bearer: {token: x}}}}": "",
+		rest + "{a: {url: 'https://opa.example.org', credentials: {bearer: {token: x}}}, b: {url: 'http://opa.example.org'}}":                       "",
+	} {
+		c, _, err := readConfig(t, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if got := strings.Join(c.Plain(), " "); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -47,6 +47,7 @@ func decision(endpoint string) opa.Decision {
 // TestDecisions: what is recorded arrives, masked and dropped by the author's rules.
 // One whose mask fails is dropped, and counted.
 func TestDecisions(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.set("main", "v1", maskOf(`drop if input.input.endpoint.id == "noise"
 
@@ -104,6 +105,7 @@ func TestDecisionsDropped(t *testing.T) {
 
 // TestDecisionsAreFlushed: stopping uploads what waits.
 func TestDecisionsAreFlushed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.set("main", "v1", things("one"))
 	r.start(opatest.BundleSection("main") + "decision_logs: {service: control, reporting: {min_delay_seconds: 600, max_delay_seconds: 600}}\n")

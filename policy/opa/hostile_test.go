@@ -19,6 +19,7 @@ import (
 // TestHostileServer: a server can keep a policy from changing, and nothing else. The
 // last good one stays in force through all of it, and a new good one is taken after.
 func TestHostileServer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	var answer atomic.Pointer[http.HandlerFunc]
 	var seen sync.Map

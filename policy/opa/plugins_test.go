@@ -230,6 +230,7 @@ const statusSection = "status: {service: control}\n"
 
 // TestBundle follows one bundle through its revisions, good and bad.
 func TestBundle(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start(opatest.BundleSection("main") + statusSection)
 	r.wait("the bundle to be missed", func() bool {
@@ -307,6 +308,7 @@ func TestBundle(t *testing.T) {
 
 // TestBeside: an author's bundle of denials beside the shipped connectors.
 func TestBeside(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	const path = "/v1.0/users"
 	r.set("denials", "v1", closed, "graphveil/custom", "closed")
@@ -322,6 +324,7 @@ func TestBeside(t *testing.T) {
 // TestBundlesTogether: what a bundle allows is not in force before the one that
 // denies it is there.
 func TestBundlesTogether(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.set("main", "m1", things("one"), "graphveil/connectors")
 	r.start(opatest.BundleSection("main", "denials") + statusSection)
@@ -352,6 +355,7 @@ func TestBundlesTogether(t *testing.T) {
 
 // TestDiscovery: the bundles are named by a configuration that is a bundle itself.
 func TestDiscovery(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	discovered := func(names ...string) string {
 		var sections []string
@@ -399,6 +403,7 @@ func TestDiscovery(t *testing.T) {
 // TestUnreachable: nobody answers at the start. Readiness says so, without the query of
 // the URL, where signatures of links are; nothing was refused.
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.Close()
 	section := strings.Replace(opatest.BundleSection("main"), "service: control", "service: control\n    resource: /bundles/main?sig=CANARY", 1)
@@ -417,6 +422,7 @@ func TestUnreachable(t *testing.T) {
 // TestFile: a signed bundle file in a ConfigMap volume, that is there late, changes by
 // the swap of a link, and is refused if another key signed it.
 func TestFile(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	volume := t.TempDir()
 	file := filepath.Join(volume, "policy.tar.gz")

@@ -21,6 +21,7 @@ import (
 // of the process sent to a service, or its identity used there, and cannot take the
 // bound off the memory of decision logs.
 func TestDiscoveryTakesNoFile(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	salt := filepath.Join(t.TempDir(), "salt")
 	if err := os.WriteFile(salt, []byte("CANARYsalt"), 0o600); err != nil {
@@ -73,6 +74,7 @@ func TestDiscoveryTakesNoFile(t *testing.T) {
 // TestMessagesStayOut: neither a metric nor the console has the query of a URL, where
 // signatures of links are, or what a bundle says that nobody has signed.
 func TestMessagesStayOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.Set("main", repack(t, append(unpack(t, opatest.Bundle(t, "v1", things("one"), r.key)), regular("/CANARYfile.rego", "package x"))))
 	section := opatest.BundleSection("main") + strings.ReplaceAll(strings.TrimPrefix(opatest.BundleSection("other"), "bundles:\n"), "service: control", "service: nobody\n    resource: /bundles/other?sig=CANARYquery")
@@ -106,6 +108,7 @@ func TestMessagesStayOut(t *testing.T) {
 // TestLongPolling: a server that holds a request until there is something new is
 // heard at once, and stopping does not wait for it.
 func TestLongPolling(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.set("main", "v1", things("one"))
 	r.start("bundles: {main: {service: control, signing: {keyid: release}, polling: {long_polling_timeout_seconds: 30}}}\n")

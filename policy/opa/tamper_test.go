@@ -94,6 +94,7 @@ func tokens(all ...string) any { return map[string]any{"signatures": all} }
 // TestTampered: a bundle that differs from what was signed by as little as one file is
 // refused, and so is a signature that says itself how it is to be checked.
 func TestTampered(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	folder := t.TempDir()
 	file := filepath.Join(folder, "policy.tar.gz")
