@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,13 @@ func TestDrainEnvoyRun(t *testing.T) {
 	l := newLab(t, nil)
 	processor := l.launch("serve")
 	c, listening := l.launchEnvoy()
+	if runtime.GOOS == "linux" {
+		for _, pid := range []int{processor.Process.Pid, c.Process.Pid, envoyOf(t, c.Process.Pid)} {
+			if !leavesNoCore(t, pid) {
+				t.Errorf("process %d of %d, %d and their Envoy leaves a core when it crashes", pid, processor.Process.Pid, c.Process.Pid)
+			}
+		}
+	}
 	if status, body := get(t, listening.Admin+"/readyz"); status != http.StatusOK {
 		t.Fatalf("ready: %d %s", status, body)
 	}

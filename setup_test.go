@@ -178,6 +178,9 @@ func TestSetupCheckCommand(t *testing.T) {
 		t.Errorf("Entra down: exit %d\n%s%s", exit, stdout, stderr)
 	}
 	in.Entra.Repair()
+	if !strings.Contains(stderr, "graphveil: warning: salt_short: ") {
+		t.Errorf("no warning of a short salt: %s", stderr)
+	}
 	if stdout, stderr, exit = command(t, "", "setup", "check", "--config", config, "--param", "usr=x"); exit != exitUsage || !strings.Contains(stderr, "user") {
 		t.Errorf("a misspelt parameter: exit %d\n%s%s", exit, stdout, stderr)
 	}
