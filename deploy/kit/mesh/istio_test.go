@@ -19,10 +19,13 @@ import (
 	"testing"
 	"time"
 
+	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
@@ -422,4 +425,62 @@ func TestInjected(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What keeps an application from Graph on another way than through the gateway: its
+// network lets it reach pods alone, its proxy knows no other way, and the gateway lets
+// nobody in but the pods that are named.
+func TestNothingGoesAroundTheGateway(t *testing.T) {
+	networks := map[string]networkingv1.NetworkPolicy{}
+	for _, document := range documents(t, istioFolder+"/egress-gateway/*.yaml") {
+		var n networkingv1.NetworkPolicy
+		if yaml.Unmarshal(document, &n) == nil && n.Kind == "NetworkPolicy" {
+			networks[n.Namespace] = n
+		}
+	}
+	app, gateway := networks["my-app"].Spec, networks["graphveil"].Spec
+	if !slices.Contains(app.PolicyTypes, networkingv1.PolicyTypeEgress) || app.PodSelector.MatchLabels["graphveil.io/egress"] != "true" || len(app.Egress) == 0 {
+		t.Errorf("the application's network: %+v", app)
+	}
+	for _, rule := range app.Egress {
+		if len(rule.To) == 0 || slices.ContainsFunc(rule.To, func(p networkingv1.NetworkPolicyPeer) bool { return p.IPBlock != nil }) {
+			t.Errorf("the application reaches more than pods: %+v", rule)
+		}
+	}
+	if !slices.Contains(gateway.PolicyTypes, networkingv1.PolicyTypeIngress) || len(gateway.PodSelector.MatchLabels) != 0 || len(gateway.Ingress) == 0 {
+		t.Errorf("the gateway's network: %+v", gateway)
+	}
+	for _, rule := range gateway.Ingress {
+		if len(rule.From) == 0 || len(rule.Ports) == 0 || slices.ContainsFunc(rule.From, func(p networkingv1.NetworkPolicyPeer) bool {
+			return p.NamespaceSelector == nil || len(p.NamespaceSelector.MatchLabels) == 0
+		}) {
+			t.Errorf("everybody reaches the gateway: %+v", rule)
+		}
+	}
+
+	dump := readDump(t, "istio-egress-client")
+	for _, c := range part[adminv3.ClustersConfigDump](t, dump).GetDynamicActiveClusters() {
+		for _, locality := range unpack[clusterv3.Cluster](t, c.GetCluster()).GetLoadAssignment().GetEndpoints() {
+			for _, e := range locality.GetLbEndpoints() {
+				if at := e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress(); strings.HasSuffix(at, "microsoft.com") || strings.HasSuffix(at, "microsoftonline.com") {
+					t.Errorf("the application's proxy connects to %s", at)
+				}
+			}
+		}
+	}
+	for _, r := range part[adminv3.RoutesConfigDump](t, dump).GetDynamicRouteConfigs() {
+		routes := unpack[routev3.RouteConfiguration](t, r.GetRouteConfig())
+		if routes.GetName() != "8480" {
+			continue
+		}
+		for _, host := range routes.GetVirtualHosts() {
+			for _, route := range host.GetRoutes() {
+				if action := route.GetRoute(); action != nil && action.GetCluster() != "outbound|8480||graph.microsoft.com" {
+					t.Errorf("%s leads to %s", host.GetName(), action.GetCluster())
+				}
+			}
+		}
+		return
+	}
+	t.Error("no routes for the port")
 }

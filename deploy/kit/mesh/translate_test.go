@@ -81,7 +81,7 @@ func TestTranslationIsOfTheseManifests(t *testing.T) {
 		lines.WriteString(hex.EncodeToString(sum[:]) + "  manifests of " + name + "\n")
 		var translated []byte
 		switch {
-		case istioProxies[name] == "" && egctl != "":
+		case strings.HasPrefix(name, "envoy-gateway") && egctl != "":
 			translated = translateGateway(t, manifests)
 		case istioProxies[name] != "" && istioTranslate != "":
 			translated = translateIstio(t, istioProxies[name], manifests)
