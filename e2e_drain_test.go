@@ -229,6 +229,30 @@ func TestDrainServe(t *testing.T) {
 	c.end(t, l)
 }
 
+// TestHangup sends what a terminal does when it is closed, and who expects that files
+// are read again: the processor ends in order, unless nohup started it.
+func TestHangup(t *testing.T) {
+	l := newLab(t, nil)
+	c := l.launch("serve")
+	l.check(c.Process.Signal(syscall.SIGHUP))
+	c.end(t, l)
+	if !strings.Contains(c.logs.String(), `"msg":"stopped"`) {
+		t.Error("it did not drain")
+	}
+	c = l.launchCommand("serve", func(c *child) {
+		c.Args = append([]string{"nohup", c.Path}, c.Args[1:]...)
+		c.Path = "/usr/bin/nohup"
+	})
+	c.find(t, "processor ready")
+	l.check(c.Process.Signal(syscall.SIGHUP))
+	time.Sleep(200 * time.Millisecond)
+	l.check(c.Process.Signal(syscall.SIGTERM))
+	c.end(t, l)
+	if strings.Count(c.logs.String(), `"msg":"draining"`) != 1 {
+		t.Error("nohup did not help")
+	}
+}
+
 // TestReplaceProcessor ends the processor alone: what is in flight gets its
 // whole answer, later requests an error, and those after the next processor is
 // there are served by the same Envoy.
