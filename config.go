@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -108,6 +109,9 @@ func readConfig(file string) (*Config, error) {
 	c := &Config{}
 	if file != "" {
 		text, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("reading the configuration: %w\nhint: deploy/graphveil.yaml of the sources documents every key; into a container mount yours, at /etc/graphveil", err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the configuration: %w", err)
 		}

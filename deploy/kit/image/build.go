@@ -63,6 +63,10 @@ func buildFor(ctx context.Context, src source, pins store, arch, binary string) 
 	if err != nil {
 		return fail(err)
 	}
+	modules, err := src.modules(ctx, arch)
+	if err != nil {
+		return fail(err)
+	}
 	license, err := os.ReadFile(filepath.Join(src.root, "LICENSE"))
 	if err != nil {
 		return fail(err)
@@ -86,7 +90,10 @@ func buildFor(ctx context.Context, src source, pins store, arch, binary string) 
 	envoyFiles = append(envoyFiles, file{path: "usr/bin/envoy", content: envoy, program: true})
 
 	var layers [3]mutate.Addendum
-	for i, files := range [][]file{baseFiles(license), envoyFiles, {{path: "usr/bin/graphveil", content: program, program: true}}} {
+	for i, files := range [][]file{baseFiles(license), envoyFiles, {
+		{path: "usr/bin/graphveil", content: program, program: true},
+		{path: "usr/share/doc/graphveil/THIRD-PARTY-LICENSES", content: notices(modules)},
+	}} {
 		var folders []string
 		if i == 0 {
 			folders = []string{runFolder}
@@ -104,10 +111,10 @@ func buildFor(ctx context.Context, src source, pins store, arch, binary string) 
 	if both.image, err = assemble(src, arch, envoyImage, layers[:]...); err != nil {
 		return fail(err)
 	}
-	if alone.sbom, err = bill(src, arch, binary, false); err != nil {
+	if alone.sbom, err = bill(src, arch, binary, modules, false); err != nil {
 		return fail(err)
 	}
-	both.sbom, err = bill(src, arch, binary, true)
+	both.sbom, err = bill(src, arch, binary, modules, true)
 	return alone, both, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -83,6 +84,7 @@ func TestFiles(t *testing.T) {
 drwx------ 65532 run/graphveil
 -rwxr-xr-x 0 usr/bin/graphveil
 -rw-r--r-- 0 usr/share/doc/graphveil/LICENSE
+-rw-r--r-- 0 usr/share/doc/graphveil/THIRD-PARTY-LICENSES
 `
 	libraries := map[string]string{"amd64": `-rwxr-xr-x 0 lib64/ld-linux-x86-64.so.2
 -rw-r--r-- 0 usr/lib/x86_64-linux-gnu/libc.so.6
@@ -170,7 +172,8 @@ func TestConfig(t *testing.T) {
 }
 
 // TestReproducible builds again what this machine can run, from a copy of the
-// sources in another folder, under another home and time zone.
+// sources in another folder, under another home, time zone and umask, with settings of
+// the Go tool that would change the binary.
 func TestReproducible(t *testing.T) {
 	first, err := images()
 	if err != nil {
@@ -230,8 +233,16 @@ fi`
 	folders := strings.Fields(string(cache))
 	t.Setenv("GOCACHE", folders[0])
 	t.Setenv("GOMODCACHE", folders[1])
+	own := filepath.Join(t.TempDir(), "go.env")
+	if err := os.WriteFile(own, []byte("GOFLAGS=-gcflags=-N\nGOAMD64=v3\nGOEXPERIMENT=nogreenteagc\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOENV", own) // as by `go env -w`
+	t.Setenv("GOFLAGS", "")
+	t.Setenv("GOGC", "50")
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("TZ", "Pacific/Chatham")
+	t.Cleanup(func(mask int) func() { return func() { syscall.Umask(mask) } }(syscall.Umask(0o077)))
 	src, err := findSource(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // TestPrograms holds the programs against the libraries beside them: the processor
@@ -103,13 +104,22 @@ func TestBill(t *testing.T) {
 			}
 		}
 		if b.name == envoyImage {
-			extra += 2
+			extra += 3
+			if c := listed["envoyproxy/envoy@v"+envoyVersion]; !strings.Contains(c.CPE, ":envoy:"+envoyVersion+":") {
+				t.Errorf("Envoy itself is %+v", c)
+			}
 			for name, hash := range map[string]string{envoyPackage + "@" + envoyVersion: envoyWheels[p.arch].sha256, "debian/libc6@" + libcVersion: libcPackages[p.arch].sha256} {
 				if c := listed[name]; c.Hashes == nil || (*c.Hashes)[0].Value != hash {
 					t.Errorf("%s is not in the bill, or not with its hash: %v", name, c)
 				}
 			}
 		}
+		for name, c := range listed {
+			if c.Licenses == nil || len(*c.Licenses) != 1 {
+				t.Errorf("%s has no licence", name)
+			}
+		}
+		validate(t, p.sbom)
 		if len(listed) != len(want)-1+extra {
 			t.Errorf("%d components, want %d", len(listed), len(want)-1+extra)
 		}
@@ -117,6 +127,44 @@ func TestBill(t *testing.T) {
 			t.Errorf("of version %s", bom.Metadata.Component.Version)
 		}
 	})
+}
+
+// validate holds a bill of materials against CycloneDX's own schema.
+func validate(t *testing.T, bill []byte) {
+	t.Helper()
+	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}/schema", "github.com/CycloneDX/cyclonedx-go").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(bill))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	for _, name := range []string{"bom-" + document.(map[string]any)["specVersion"].(string) + ".schema.json", "spdx.schema.json", "jsf-0.82.schema.json"} {
+		text, err := os.ReadFile(path.Join(strings.TrimSpace(string(folder)), strings.Replace(name, "0.82.schema.", "0.82.schemax.", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err == nil {
+			err = compiler.AddResource("http://cyclonedx.org/schema/"+name, schema)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	schema, err := compiler.Compile("http://cyclonedx.org/schema/bom-" + document.(map[string]any)["specVersion"].(string) + ".schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(document); err != nil {
+		t.Error(err)
+	}
+	document.(map[string]any)["components"].([]any)[0].(map[string]any)["licenses"] = []any{map[string]any{"license": map[string]any{"id": "Made-Up"}}}
+	if schema.Validate(document) == nil {
+		t.Error("the schema takes a licence that is none")
+	}
 }
 
 // authorityModule is the module of authorities with the version that go.mod pins.
@@ -166,45 +214,4 @@ func TestPins(t *testing.T) {
 			t.Errorf("envoy/install.py does not have the hash for %s", arch)
 		}
 	}
-}
-
-// TestDockerfile holds what the Dockerfile sets against the configuration of the
-// images that are built without it.
-func TestDockerfile(t *testing.T) {
-	text, err := os.ReadFile("../../image/Dockerfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stages := map[string]string{}
-	for _, stage := range strings.Split(string(text), "\nFROM ")[1:] {
-		first, rest, _ := strings.Cut(stage, "\n")
-		stages[first[strings.LastIndex(first, " ")+1:]] = rest
-	}
-	each(t, func(t *testing.T, b built, p platform) {
-		config, err := p.image.ConfigFile()
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := config.Config
-		quoted := func(list []string) string { return `["` + strings.Join(list, `", "`) + `"]` }
-		want := []string{
-			"USER " + c.User, "WORKDIR " + c.WorkingDir, "STOPSIGNAL " + c.StopSignal,
-			"ENTRYPOINT " + quoted(c.Entrypoint), "CMD " + quoted(c.Cmd), "ENV " + strings.Join(c.Env, " "),
-			"COPY --from=files /out/" + b.name + "/${TARGETARCH} /",
-			"COPY --from=files --chown=" + c.User + " /out/" + b.name + "/${TARGETARCH}/" + runFolder + " /" + runFolder,
-		}
-		for port := range c.ExposedPorts {
-			want = append(want, "EXPOSE "+port)
-		}
-		for _, line := range want {
-			if !strings.Contains(stages[b.name], line+"\n") {
-				t.Errorf("stage %s does not say %s", b.name, line)
-			}
-		}
-		for _, line := range []string{"RUN", "ADD", "VOLUME", "SHELL"} {
-			if strings.Contains(stages[b.name], "\n"+line) {
-				t.Errorf("stage %s has %s", b.name, line)
-			}
-		}
-	})
 }

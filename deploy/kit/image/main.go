@@ -38,7 +38,7 @@ func run(ctx context.Context, root, out string, files bool, platforms []string) 
 	for _, i := range images {
 		if files {
 			for _, p := range i.platforms {
-				if err := unpack(p.image, filepath.Join(out, i.name, p.arch)); err != nil {
+				if err := unpackForCopy(p.image, filepath.Join(out, i.name, p.arch)); err != nil {
 					return fmt.Errorf("unpacking %s: %w", i.name, err)
 				}
 			}

@@ -19,7 +19,8 @@ import (
 // box is an image, unpacked, with the program that runs it the way an engine would.
 type box struct {
 	root, sandbox string
-	mounted       string // the folder that is /etc/graphveil, inside read-only
+	mounted       string   // the folder that is /etc/graphveil, inside read-only
+	binds         []string // what else is mounted, as from:to
 	config        v1.Config
 	uid           uint32 // who runs the sandbox
 }
@@ -110,7 +111,11 @@ var sandboxProgram = sync.OnceValues(func() ([]byte, error) {
 
 // command runs a program of the image, inside, as its configuration says.
 func (b *box) command(argv ...string) *exec.Cmd {
-	c := exec.Command(b.sandbox, append([]string{"run", "-root", b.root, "-memory", runFolder, "-bind", b.mounted + ":/etc/graphveil", "--"}, argv...)...)
+	arguments := []string{"run", "-root", b.root, "-memory", runFolder}
+	for _, bind := range append([]string{b.mounted + ":/etc/graphveil"}, b.binds...) {
+		arguments = append(arguments, "-bind", bind)
+	}
+	c := exec.Command(b.sandbox, append(append(arguments, "--"), argv...)...)
 	c.Env = b.config.Env
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if b.uid != uint32(os.Geteuid()) {
@@ -156,6 +161,7 @@ func TestConfined(t *testing.T) {
 			Folders, Files int
 			Written        []string
 			Allowed        []string
+			Namespaces     map[string]string
 		}
 		if err := json.Unmarshal(out, &found); err != nil {
 			t.Fatal(err)
@@ -163,6 +169,11 @@ func TestConfined(t *testing.T) {
 		checkStatus(t, found.Status)
 		if found.Folders < 10 || found.Files < 10 || !slices.Equal(found.Written, []string{"/" + runFolder, "/" + runFolder + "/written"}) {
 			t.Errorf("tried %d folders and %d files, could write %q", found.Folders, found.Files, found.Written)
+		}
+		for _, name := range []string{"user", "mnt", "pid", "ipc", "uts"} {
+			if own, err := os.Readlink("/proc/self/ns/" + name); err != nil || found.Namespaces[name] == "" || found.Namespaces[name] == own {
+				t.Errorf("namespace %s: %q inside, %q outside, %v", name, found.Namespaces[name], own, err)
+			}
 		}
 		if len(found.Allowed) > 0 {
 			t.Errorf("could call %q", found.Allowed)
@@ -187,6 +198,16 @@ func checkStatus(t *testing.T, status map[string]string) {
 			t.Errorf("%s is %q", key, status[key])
 		}
 	}
+}
+
+// TestWithoutConfiguration runs the images as somebody who tries them out.
+func TestWithoutConfiguration(t *testing.T) {
+	confined(t, envoyImage, func(t *testing.T, b *box) {
+		out, err := b.command(append(slices.Clone(b.config.Entrypoint), b.config.Cmd...)...).CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("/etc/graphveil/graphveil.yaml")) || !bytes.Contains(out, []byte("hint: ")) {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
 }
 
 // TestVersion runs the program of the image that does least.

@@ -61,6 +61,7 @@ func startTenant(t *testing.T, b *box) *tenant.Tenant {
 	}
 	inside := func(name string) string { return "/etc/graphveil/" + filepath.Base(name) }
 	check(m.CA.Write(filepath.Join(b.mounted, "ca.pem")))
+	b.binds = []string{filepath.Join(b.mounted, "ca.pem") + ":/etc/ssl/certs/ca-certificates.crt"} // for both programs
 	check(m.WriteAssertion(filepath.Join(b.mounted, "assertion"), time.Hour))
 	for _, name := range []string{"salt", "key"} {
 		check(os.WriteFile(filepath.Join(b.mounted, name), []byte("made up for a test: "+name), 0o644))
@@ -70,7 +71,6 @@ pseudonyms: {salt_file: /etc/graphveil/salt, key_file: /etc/graphveil/key}
 tokens:
   tenant: %s
   authority: %s
-  ca_file: /etc/graphveil/ca.pem
   skip_instance_discovery: true
   credential: {file: {path: /etc/graphveil/assertion}}
   connectors: {entra_id: {client_id: %s}}
@@ -78,7 +78,7 @@ processor: {admin: "127.0.0.1:0", drain_timeout: 5s}
 envoy:
   listen: 127.0.0.1:0
   tls: {cert_file: %s, key_file: %s}
-  upstream: {address: "%s", ca_file: /etc/graphveil/ca.pem}
+  upstream: {address: "%s"}
   workers: 1
 `, m.ID(), m.Authority(), clientID, inside(certificate), inside(key), m.GraphAddr), 0o644))
 	// The keys of a test are for the user inside, who is another outside.

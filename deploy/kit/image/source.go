@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,9 @@ type source struct {
 	revision string // the commit
 	created  time.Time
 }
+
+// releaseTag is a tag that names a release.
+var releaseTag = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`)
 
 // findSource asks git about the sources in root. SOURCE_DATE_EPOCH replaces the
 // time of the commit; sources that are not in git need it.
@@ -51,14 +56,19 @@ func findSource(ctx context.Context, root string) (source, error) {
 		return s, nil
 	}
 	s.version += "-" + s.revision[:12]
-	tag, err := s.git(ctx, "tag", "--points-at", "HEAD", "--list", "v*", "--sort=-version:refname")
+	// With the suffix v1.2.0-rc1 comes before v1.2.0, not after it.
+	tags, err := s.git(ctx, "-c", "versionsort.suffix=-", "tag", "--points-at", "HEAD", "--sort=-version:refname")
 	if err != nil {
 		return source{}, err
 	}
-	if newest, _, _ := strings.Cut(tag, "\n"); newest != "" {
-		s.version = newest
+	for tag := range strings.FieldsSeq(tags) {
+		if releaseTag.MatchString(tag) {
+			s.version = tag
+			break
+		}
 	}
-	changed, err := s.git(ctx, "status", "--porcelain")
+	// What a person's git leaves out of a status may be compiled all the same.
+	changed, err := s.git(ctx, "-c", "core.excludesFile=", "status", "--porcelain", "--untracked-files=all")
 	if changed != "" {
 		s.version += "+dirty"
 	}
@@ -67,7 +77,8 @@ func findSource(ctx context.Context, root string) (source, error) {
 
 func (s source) git(ctx context.Context, arguments ...string) (string, error) {
 	c := exec.CommandContext(ctx, "git", append([]string{"-C", s.root}, arguments...)...)
-	c.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0") // only read
+	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_DIR=") || strings.HasPrefix(v, "GIT_WORK_TREE=") })
+	c.Env = append(c.Env, "GIT_OPTIONAL_LOCKS=0") // only read
 	out, err := c.Output()
 	if err != nil {
 		return "", fmt.Errorf("asking git for the commit of %s, which names the image: %w", s.root, withStderr(err))
@@ -77,16 +88,33 @@ func (s source) git(ctx context.Context, arguments ...string) (string, error) {
 
 // compile builds the static binary for an architecture into a file.
 func (s source) compile(ctx context.Context, arch, file string) error {
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -buildid= -X main.release="+s.version, "-o", file, ".")
-	c.Dir = s.root
-	// Of the environment, what decides about the binary is set; the rest is where things are.
-	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0",
-		"GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off")
-	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("compiling for %s: %w\n%s", arch, err, out)
+	_, err := s.goTool(ctx, arch, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.release="+s.version, "-o", file, ".")
+	if err != nil {
+		return fmt.Errorf("compiling for %s: %w", arch, err)
 	}
 	return nil
+}
+
+// goTool runs the Go tool in the sources, for an architecture. What decides about the
+// binary is set; of what this machine sets, by `go env -w` too, the rest is where
+// things are. GOFLAGS is not empty, for that would mean what `go env -w` says.
+func (s source) goTool(ctx context.Context, arch string, arguments ...string) (string, error) {
+	places := []string{"GOAUTH", "GOCACHE", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN", "GOVCS"}
+	lookup := exec.CommandContext(ctx, "go", append([]string{"env"}, places...)...)
+	lookup.Dir = s.root
+	values, err := lookup.Output()
+	if err != nil {
+		return "", withStderr(err)
+	}
+	c := exec.CommandContext(ctx, "go", arguments...)
+	c.Dir = s.root
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0",
+		"GOENV=off", "GOFLAGS=-mod=readonly", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off")
+	for i, value := range strings.Split(strings.TrimSuffix(string(values), "\n"), "\n") {
+		c.Env = append(c.Env, places[i]+"="+value)
+	}
+	out, err := c.Output()
+	return string(out), withStderr(err)
 }
 
 // withStderr adds what the program said to the error of running it.

@@ -36,6 +36,23 @@ func unpack(image v1.Image, folder string) error {
 	}
 }
 
+// unpackForCopy leaves the files of an image in two folders: root, for what belongs to
+// root, and user. A COPY gives all that it makes one owner, and a folder that is there
+// already keeps its own.
+func unpackForCopy(image v1.Image, folder string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	root, user := filepath.Join(folder, "root"), filepath.Join(folder, "user")
+	if err := unpack(image, root); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(user, filepath.Dir(runFolder)), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(filepath.Join(root, runFolder), filepath.Join(user, runFolder))
+}
+
 func unpackOne(h *tar.Header, content io.Reader, to string) error {
 	if h.Typeflag == tar.TypeDir {
 		if err := os.MkdirAll(to, 0o755); err != nil {

@@ -28,8 +28,14 @@ func (b built) write(out string) (v1.Hash, error) {
 		return v1.Hash{}, err
 	}
 	folder := filepath.Join(out, b.name)
-	if err := os.RemoveAll(folder); err != nil {
+	stale, err := filepath.Glob(folder + "-linux-*") // of another version, for other architectures
+	if err != nil {
 		return v1.Hash{}, err
+	}
+	for _, made := range append(stale, folder) {
+		if err := os.RemoveAll(made); err != nil {
+			return v1.Hash{}, err
+		}
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return v1.Hash{}, err

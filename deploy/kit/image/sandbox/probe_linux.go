@@ -21,10 +21,19 @@ type found struct {
 	Written        []string
 	// Allowed are the privileged calls that were not refused.
 	Allowed []string
+	// Namespaces are what the links in /proc/self/ns say.
+	Namespaces map[string]string
 }
 
 func probe(out io.Writer) error {
-	f := found{Status: map[string]string{}}
+	f := found{Status: map[string]string{}, Namespaces: map[string]string{}}
+	for _, name := range []string{"user", "mnt", "pid", "ipc", "uts"} {
+		link, err := os.Readlink("/proc/self/ns/" + name)
+		if err != nil {
+			return err
+		}
+		f.Namespaces[name] = link
+	}
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return err
