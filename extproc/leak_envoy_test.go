@@ -268,12 +268,10 @@ type leakRig struct {
 	envoy     *envoytest.Envoy
 	authority *envoytest.Authority
 	bootstrap []byte
-	names     []string // on the certificate of somebody else
 	address   *corev3.Address
 
 	mu           sync.Mutex
 	graph, other *http.Request
-	mirrored     chan struct{}
 }
 
 func newLeakRig(t *testing.T, l leak) *leakRig {

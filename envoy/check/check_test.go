@@ -371,17 +371,6 @@ func codes(findings []check.Finding) []string {
 	return out
 }
 
-// The bootstrap that the project prints has nothing to find in it.
-func TestOwnBootstrapIsClean(t *testing.T) {
-	c, err := check.Read(newParts(t).json())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range c.Check(options()) {
-		t.Error(f)
-	}
-}
-
 // Each way to spoil it is found, and every code can be found.
 func TestEachFinding(t *testing.T) {
 	for code := range check.Codes {

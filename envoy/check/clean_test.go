@@ -43,6 +43,7 @@ func TestOwnBootstrapsAreClean(t *testing.T) {
 	folder := t.TempDir()
 	tls := envoy.TLS{CertFile: "a.crt", KeyFile: "a.key"}
 	configs := map[string]envoy.Config{
+		"smallest":       {TLS: tls},
 		"tracing":        {TLS: tls, Tracing: envoy.Tracing{Endpoint: "collector.example:4317", Sampling: 1}},
 		"rate limits":    {TLS: tls, RateLimit: envoy.RateLimit{Service: "limits.example:8081"}, LocalRateLimit: envoy.LocalRateLimit{RequestsPerSecond: 5}},
 		"no retries":     {TLS: tls, Retry: envoy.Retry{Count: -1}},

@@ -148,6 +148,7 @@ func legible(format *corev3.SubstitutionFormatString) bool {
 	case nil:
 		return false
 	case *corev3.SubstitutionFormatString_TextFormat: // an empty one means Envoy's own
+		//lint:ignore SA1019 an Envoy that is asked to obey it does
 		return f.TextFormat != ""
 	case *corev3.SubstitutionFormatString_TextFormatSource:
 		return f.TextFormatSource.GetInlineString() != "" || len(f.TextFormatSource.GetInlineBytes()) > 0
