@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/logging"
 )
@@ -23,8 +24,18 @@ type logger struct {
 
 var queries = regexp.MustCompile(`(https?://[^\s"?]*)\?[^\s"]*`)
 
-// plain leaves the queries of URLs out of a text.
-func plain(text string) string { return queries.ReplaceAllString(text, "$1?…") }
+// longest is how much of a text is shown, in bytes: what a bundle that nobody has
+// signed says, such as the name of a file in it, can be long.
+const longest = 4096
+
+// plain leaves the queries of URLs out of a text, and what is too long.
+func plain(text string) string {
+	text = queries.ReplaceAllString(text, "$1?…")
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
+}
 
 // plainly is plain for every text in a value. Reports for the console are objects.
 func plainly(value any) any {

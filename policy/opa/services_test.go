@@ -76,13 +76,13 @@ func TestDiscoveryTakesNoFile(t *testing.T) {
 func TestMessagesStayOut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.Set("main", repack(t, append(unpack(t, opatest.Bundle(t, "v1", things("one"), r.key)), regular("/CANARYfile.rego", "package x"))))
+	r.Set("main", repack(t, append(unpack(t, opatest.Bundle(t, "v1", things("one"), r.key)), regular("/CANARYfile"+strings.Repeat("x", 100_000)+".rego", "package x"))))
 	section := opatest.BundleSection("main") + strings.ReplaceAll(strings.TrimPrefix(opatest.BundleSection("other"), "bundles:\n"), "service: control", "service: nobody\n    resource: /bundles/other?sig=CANARYquery")
 	config := r.Config(r.key, section+"status: {console: true, prometheus: true}\n")
 	r.startWith(strings.Replace(config, "\nkeys:\n", "\n  nobody: {url: 'http://127.0.0.1:1'}\nkeys:\n", 1))
 	r.wait("both to fail", func() bool {
 		err := r.plugins.Ready()
-		return err != nil && strings.Contains(err.Error(), "not included") && strings.Contains(err.Error(), "connection refused")
+		return err != nil && strings.Contains(err.Error(), "CANARYfile") && strings.Contains(err.Error(), "connection refused")
 	})
 	r.wait("a report on the console", func() bool {
 		log := r.log.String()
@@ -99,6 +99,9 @@ func TestMessagesStayOut(t *testing.T) {
 	}
 	if strings.Contains(string(text), "CANARY") || strings.Contains(string(text), "bundle_failed_load_counter") {
 		t.Error("a metric has the message")
+	}
+	if long := strings.Repeat("x", 10_000); strings.Contains(r.log.String(), long) || strings.Contains(r.plugins.Ready().Error(), long) {
+		t.Error("the log or readiness has a name without end")
 	}
 	if strings.Contains(r.log.String(), "CANARYquery") || strings.Contains(r.plugins.Ready().Error(), "CANARYquery") {
 		t.Error("the log or readiness has the query")
