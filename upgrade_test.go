@@ -240,6 +240,38 @@ func TestUpgradeTakenBack(t *testing.T) {
 	running.end(t, l)
 }
 
+// TestUpgradeOfOneThatHangs replaces a processor that does nothing any more, and kills
+// it: until then requests end with an error, afterwards the same Envoy serves again.
+func TestUpgradeOfOneThatHangs(t *testing.T) {
+	l := newLab(t, nil)
+	l.config.Processor.Admin = freeAddress(t)
+	l.config.Processor.RequestTimeout, l.config.Envoy.Timeouts.Processor = time.Second, 2*time.Second
+	running := l.launch("serve")
+	process := l.startEnvoy()
+	ask := func() string {
+		answer := call(t, process.Address(), l.tls(), wireCall{protocol: "h2", target: "/v1.0/users?$top=2"})
+		return answer.String()
+	}
+	if got := ask(); got != "200" {
+		t.Fatal(got)
+	}
+	l.check(running.Process.Signal(syscall.SIGSTOP))
+	next := l.replacing()
+	next.find(t, "processor listening")
+	if got := ask(); got == "200" || strings.HasPrefix(got, "2") {
+		t.Errorf("while it hangs: %s", got)
+	}
+	l.check(running.Process.Kill())
+	_ = running.Wait()
+	wait(t, "the next processor to serve the same Envoy", func() bool { return ask() == "200" })
+	if next.served() == 0 {
+		t.Error("it recorded nothing")
+	}
+	l.check(process.Stop(t.Context()))
+	l.check(next.Process.Signal(syscall.SIGTERM))
+	next.end(t, l)
+}
+
 // freeAddress is an address of loopback that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
