@@ -42,6 +42,7 @@ func without(names ...string) func(*hcmv3.HttpConnectionManager) {
 // Who calls the egress gateway is known by the certificate of the mesh alone, to
 // Istio's AuthorizationPolicy and to Graphveil's policy.
 func TestEgressCallers(t *testing.T) {
+	t.Parallel()
 	const other = "spiffe://cluster.local/ns/other/sa/other"
 	for _, test := range []struct {
 		name     string
@@ -86,6 +87,7 @@ func TestEgressCallers(t *testing.T) {
 // An application calls Graph by its name through its own proxy, which knows no other
 // way than to the gateway, by mesh TLS.
 func TestEgressThroughTheMesh(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "istio-egress", small, unchanged)
 	startProcessor(t, r.socket)
 	client := func(app, gateway string) *rig {
@@ -151,6 +153,7 @@ func TestEgressThroughTheMesh(t *testing.T) {
 
 // Wherever a route leads: nothing but Graph's cluster is sent an access token.
 func TestDestination(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"istio-sidecar", "istio-egress"} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, name, small, func(hcm *hcmv3.HttpConnectionManager) {
@@ -174,6 +177,7 @@ func TestDestination(t *testing.T) {
 // What callers may try on a connection that is not a plain GET. Whatever happens: no
 // token, nothing undecided, and Graph is asked for nothing that was not decided.
 func TestOddRequests(t *testing.T) {
+	t.Parallel()
 	const get = "GET /v1.0/things HTTP/1.1\r\nHost: graph.microsoft.com\r\n"
 	r := newRig(t, "istio-sidecar", small, unchanged)
 	startProcessor(t, r.socket)
@@ -237,6 +241,7 @@ func TestOddRequests(t *testing.T) {
 // HTTP/2 without TLS, which Istio's listener speaks too: trailers of a request, and a
 // CONNECT for another protocol.
 func TestOddStreams(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "istio-sidecar", small, unchanged)
 	startProcessor(t, r.socket)
 	protocols := new(http.Protocols)
@@ -279,6 +284,7 @@ func TestOddStreams(t *testing.T) {
 // The admin interface of the pod's proxy serves what Istio asks it for, and what the
 // check reads; nothing by which the application could change the proxy or its log.
 func TestAdminOverride(t *testing.T) {
+	t.Parallel()
 	var first string
 	for _, file := range []string{istioFolder + "/sidecar/admin.yaml", istioFolder + "/egress-gateway/gateway.yaml"} {
 		override := ""

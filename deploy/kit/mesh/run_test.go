@@ -210,6 +210,7 @@ func (r *rig) get(t *testing.T, path string) (*http.Response, []byte, error) {
 	request.Header.Set("X-Envoy-Retry-On", "5xx")
 	request.Header.Set("X-Unknown", "of-the-caller")
 	request.Header.Set("X-Forwarded-For", "192.0.2.1")
+	request.Header.Set("X-Forwarded-Client-Cert", "By="+gatewayID+";URI="+appID)
 	response, err := r.client.Do(request)
 	if err != nil {
 		return nil, nil, err
@@ -254,6 +255,7 @@ func extProcAt(t *testing.T, change func(*extprocv3.ExternalProcessor)) func(*hc
 func TestTranslated(t *testing.T) {
 	for _, name := range guarded {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			t.Run("sanitizes", func(t *testing.T) {
 				r := newRig(t, name, small, unchanged)
 				startProcessor(t, r.socket)
@@ -429,6 +431,7 @@ func killed(t *testing.T, name string, records int) {
 
 // Responses before the response pass no filter, so Envoy has to swallow them.
 func TestInformational(t *testing.T) {
+	t.Parallel()
 	for _, name := range guarded {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, name, func(w http.ResponseWriter, q *http.Request) {
