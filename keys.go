@@ -20,7 +20,9 @@ type derived struct {
 	secrets secrets
 	codec   *pseudonym.Codec
 	links   *pseudonym.Links
-	// ids are there where instances are to be compared.
+	// own is the key of links that is derived from salt and key, if links have it.
+	own []byte
+	// ids are there after identify.
 	ids ids
 }
 
@@ -39,7 +41,11 @@ func (s secrets) derive() (*derived, error) {
 	if d.codec, err = pseudonym.New(s.codec); err != nil {
 		return nil, err
 	}
-	d.links, err = pseudonym.NewLinks(s.linkKeys()...)
+	keys := s.linkKeys()
+	if s.links == nil {
+		d.own = keys[0]
+	}
+	d.links, err = pseudonym.NewLinks(keys...)
 	return d, err
 }
 
@@ -48,14 +54,19 @@ func (s secrets) derive() (*derived, error) {
 // others for any other.
 type ids struct{ salt, key string }
 
-// ids takes as long as deriving two keys, and to try a guess against an id takes as long
-// as against a reversible pseudonym.
-func (s secrets) ids() ids {
-	of := func(key string) string {
-		sum := sha256.Sum256(append([]byte("graphveil id "), pseudonym.DeriveLinkKey(s.codec.Salt, key)...))
+// identify makes the ids. That takes as long as deriving a key or two, and so does trying
+// a guess against an id.
+func (d *derived) identify() {
+	c := d.secrets.codec
+	own := d.own
+	if own == nil {
+		own = pseudonym.DeriveLinkKey(c.Salt, c.Key)
+	}
+	of := func(key []byte) string {
+		sum := sha256.Sum256(append([]byte("graphveil id "), key...))
 		return hex.EncodeToString(sum[:4])
 	}
-	return ids{of("of the salt alone"), of(s.codec.Key)}
+	d.ids = ids{of(pseudonym.DeriveLinkKey(c.Salt, "of the salt alone")), of(own)}
 }
 
 // linkKeys are the keys of sealed page links. Derived ones let links survive a restart

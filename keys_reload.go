@@ -156,13 +156,14 @@ func (k *keyReloader) reload() {
 		k.reject(next, &refusal{"key_unreadable", err.Error()})
 		return
 	}
-	changed, ids := next.changes(k.inUse), next.ids()
+	ready.identify()
+	changed := next.changes(k.inUse)
 	k.use(ready.codec, ready.links)
 	k.info.Reset()
-	k.info.WithLabelValues(ids.salt, ids.key).Set(1)
+	k.info.WithLabelValues(ready.ids.salt, ready.ids.key).Set(1)
 	k.inUse, k.why = next, nil
 	k.total.WithLabelValues("ok").Inc()
-	k.log.Info("keys reloaded", "changed", changed, "salt_id", ids.salt, "key_id", ids.key)
+	k.log.Info("keys reloaded", "changed", changed, "salt_id", ready.ids.salt, "key_id", ready.ids.key)
 }
 
 func (k *keyReloader) reject(next secrets, why *refusal) {

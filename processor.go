@@ -156,7 +156,7 @@ func newEngine(ctx context.Context, config *Config, served policy.Config, log *s
 		if keys, err = config.Pseudonyms.keys(); err != nil {
 			return err
 		}
-		keys.ids = keys.secrets.ids()
+		keys.identify()
 		gateway, err = newGatewayWith(config, keys, func() *policy.Snapshot { return engine.Current() })
 		return err
 	})

@@ -79,7 +79,7 @@ func newKeysRig(t *testing.T, config func(dir string) PseudonymConfig) *keysRig 
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys.ids = keys.secrets.ids()
+	keys.identify()
 	k.reloader = newKeyReloader(c, keys, func(*pseudonym.Codec, *pseudonym.Links) {}, slog.New(slog.NewJSONHandler(k.logs, nil)), prometheus.NewRegistry())
 	return k
 }
@@ -188,7 +188,14 @@ func TestKeysBehindALink(t *testing.T) {
 // tell neither.
 func TestIDsOfSaltAndKey(t *testing.T) {
 	t.Parallel()
-	idsOf := func(salt, key string) ids { return secrets{codec: pseudonym.Config{Salt: salt, Key: key}}.ids() }
+	idsOf := func(salt, key string, links ...[]byte) ids {
+		d, err := secrets{codec: pseudonym.Config{Salt: salt, Key: key}, links: links}.derive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.identify()
+		return d.ids
+	}
 	a := idsOf("salt", "key")
 	if a != idsOf("salt", "key") || len(a.salt) != 8 || len(a.key) != 8 || a.salt == a.key {
 		t.Errorf("got %+v", a)
@@ -198,6 +205,9 @@ func TestIDsOfSaltAndKey(t *testing.T) {
 	}
 	if b := idsOf("pepper", "key"); b.salt == a.salt || b.key == a.key {
 		t.Errorf("another salt: %+v, before %+v", b, a)
+	}
+	if b := idsOf("salt", "key", make([]byte, pseudonym.LinkKeySize)); b != a {
+		t.Errorf("keys of links change the ids: %+v, before %+v", b, a)
 	}
 	l := newLab(t, nil)
 	r := l.start()
