@@ -172,6 +172,13 @@ func TestRateLimitsCommand(t *testing.T) {
 	if stdout, stderr, exit := command(t, "", "envoy", "ratelimits", "--policy", folder); exit == 0 || stdout != "" || !strings.Contains(stderr, "hint: give endpoints the key limit") {
 		t.Errorf("exit %d\n%s%s", exit, stdout, stderr)
 	}
+	file := filepath.Join(folder, "graphveil.yaml")
+	if err := os.WriteFile(file, []byte("envoy: {rate_limit: {service: \"ratelimit:8081\", domain: another}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, stderr, exit := command(t, "", "envoy", "ratelimits", "--config", file); exit != 0 || !strings.Contains(stdout, "\ndomain: another\n") {
+		t.Errorf("exit %d\n%s%s", exit, stdout, stderr)
+	}
 	if stdout, _, _ := command(t, "", "policy", "list"); !strings.Contains(stdout, "limit 20 requests a second, with all of teams_messages") {
 		t.Error("policy list shows no limit")
 	}

@@ -95,6 +95,11 @@ func TestSharedQuota(t *testing.T) {
 				if wait, err := strconv.Atoi(got.header.Get("Retry-After")); err != nil || wait != 7 {
 					t.Errorf("Retry-After is %q, want 7", got.header.Get("Retry-After"))
 				}
+				for name := range got.header {
+					if strings.HasPrefix(name, "X-") {
+						t.Errorf("the answer has %s", name)
+					}
+				}
 			default:
 				t.Fatalf("got %d %q", got.status, got.body)
 			}

@@ -124,6 +124,10 @@ var samples = map[string]sample{
 		series("graphveil_decision_log_dropped_total", `cause="queue_full"`, "0x115 3x5"),
 		series("graphveil_decision_log_dropped_total", `cause="queue_full"`, "3x120"),
 	},
+	"GraphveilBundleStale": {
+		series("last_success_bundle_request", `name="policy"`, fmt.Sprintf("%dx120", 90*60*int64(1e9))),
+		series("last_success_bundle_request", `name="policy"`, fmt.Sprintf("0+%dx120", 60*int64(1e9))),
+	},
 	"GraphveilMalformedResponses": {exchanges(10_000, 1, "refused", "response_malformed"), exchanges(10_000, 1, "refused", "upstream_error")},
 	"GraphveilUnsafeMode": {
 		series("graphveil_unsafe_modes_total", `setting="response_body_mode",value="NONE"`, "0x118 1x2"),

@@ -32,13 +32,14 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant"
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
+	"github.com/graphveil/graphveil/policy/opa/opatest"
 )
 
 // families are metrics by name, with the names that a histogram's series have.
 type families map[string]*dto.MetricFamily
 
 // scraped is what a processor and its Envoy expose after some requests.
-var scraped = sync.OnceValues(func() (families, error) {
+func scraped(t *testing.T) (families, error) {
 	dir, err := os.MkdirTemp("", "gv-")
 	if err != nil {
 		return nil, err
@@ -57,20 +58,26 @@ var scraped = sync.OnceValues(func() (families, error) {
 	if err := scrapeEnvoy(binary, dir, all); err != nil {
 		return nil, fmt.Errorf("an Envoy alone: %w", err)
 	}
-	if err := scrapeSidecar(binary, dir, all); err != nil {
+	if err := scrapeSidecar(t, binary, dir, all); err != nil {
 		return nil, fmt.Errorf("a sidecar with more: %w", err)
 	}
 	return all, nil
-})
+}
 
-// metrics gives what was scraped.
+var once struct {
+	sync.Once
+	all families
+	err error
+}
+
+// metrics gives what was scraped, once for all tests.
 func metrics(t *testing.T) families {
 	t.Helper()
-	all, err := scraped()
-	if err != nil {
-		t.Fatal(err)
+	once.Do(func() { once.all, once.err = scraped(t) })
+	if once.err != nil {
+		t.Fatal(once.err)
 	}
-	return all
+	return once.all
 }
 
 // command is the program in the root of the repository, where it finds Envoy.
@@ -128,9 +135,9 @@ func scrapeDemo(binary string, all families) error {
 }
 
 // scrapeSidecar scrapes a sidecar that has what is off by default and has metrics of its own: a
-// certificate to sign in with, decision logs, and limits. At first it gets no token, and Graph
+// certificate to sign in with, bundles, decision logs, and limits. At first it gets no token, and Graph
 // throttles it, answers what the policy does not name, and is fine; then the quota is used up.
-func scrapeSidecar(binary, dir string, all families) error {
+func scrapeSidecar(t *testing.T, binary, dir string, all families) error {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return err
@@ -161,8 +168,10 @@ func scrapeSidecar(binary, dir string, all families) error {
 	if _, _, err := tenant.WritePair(dir, "tls", own); err != nil {
 		return err
 	}
+	bundles, signing := opatest.Start(t), opatest.NewKey(t)
+	bundles.Set("custom", opatest.Bundle(t, "1", "-- custom.rego --\npackage graphveil.custom\n", signing, "graphveil/custom"))
 	files := map[string][]byte{
-		"salt": []byte("salt"), "key": []byte("key"), "ca.pem": lab.CA.PEM(), "opa.yaml": []byte("decision_logs: {console: true}\n"),
+		"salt": []byte("salt"), "key": []byte("key"), "ca.pem": lab.CA.PEM(), "opa.yaml": []byte(bundles.Config(signing, opatest.BundleSection("custom")+"decision_logs: {console: true}\nstatus: {prometheus: true}\n")),
 		"entra.pem": append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}),
 			pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})...),
 	}
