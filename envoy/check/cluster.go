@@ -63,6 +63,11 @@ func (k *checker) between(where string, c *clusterv3.Cluster) {
 	} else if !slices.Contains(addressed, c.GetType()) {
 		k.find("upstream_chosen_late", where, c.GetType().String())
 	}
+	for _, p := range c.GetLoadBalancingPolicy().GetPolicies() { // they may look at requests
+		if e := p.GetTypedExtensionConfig(); runsCode(typeOf(e.GetTypedConfig())) {
+			k.find("upstream_chosen_late", where+", load_balancing_policy "+e.GetName(), typeOf(e.GetTypedConfig()))
+		}
+	}
 	for _, f := range c.GetFilters() {
 		if kind := typeOf(f.GetTypedConfig()); !quietNetwork[kind] || kind == "" {
 			k.find("filter_after", where+", filter "+f.GetName(), kind)

@@ -28,7 +28,7 @@ var Codes = map[string]Code{
 
 	// Whether requests pass the processor.
 	"ext_proc_missing":    {true, "requests reach the API past the processor", "put the ext_proc filter of `graphveil envoy config` into the filters of this listener"},
-	"ext_proc_disabled":   {true, "the ext_proc filter is disabled here", "remove the override of this route, virtual host or route configuration"},
+	"ext_proc_disabled":   {true, "the ext_proc filter is disabled here", "remove what disables it, or turn it on for this route"},
 	"ext_proc_twice":      {true, "a second ext_proc filter may see, change or truncate what the first one released", "use one ext_proc filter on routes to the API"},
 	"ext_proc_optional":   {true, "an Envoy that does not know the filter would go on without it", "set is_optional to false"},
 	"ext_proc_unreadable": {true, "the filter's settings cannot be read", "write them as ExternalProcessor or ExtProcPerRoute of Envoy " + envoy.Version},

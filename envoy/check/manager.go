@@ -110,6 +110,9 @@ func (k *checker) accessLog(where string, log *accesslogv3.AccessLog) {
 	}
 	texts(log, func(key, text string) {
 		what, by := copied(text)
+		if key == "@type" && runsCode(text) {
+			what, by = copiesUnknown, text[strings.LastIndexByte(text, '/')+1:]
+		}
 		if strings.Contains(strings.ToLower(key), "headers") { // lists of headers to log
 			what, by = max(what, named(text)), text
 		}

@@ -76,6 +76,9 @@ var spoiledBeside = map[string][]func(*parts){
 	},
 	"token_copied": {
 		func(p *parts) {
+			p.hcm.Tracing = &hcmv3.HttpConnectionManager_Tracing{CustomTags: []*tracingv3.CustomTag{headerTag("cookie")}}
+		},
+		func(p *parts) {
 			p.hcm.GetRouteConfig().RequestHeadersToAdd = []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "x", Value: "%REQ(authorization)%"}}}
 		},
 		func(p *parts) {
@@ -95,6 +98,15 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 	},
 	"unknown_copied": {
+		func(p *parts) { // it decides what is logged, and sees it
+			p.hcm.AccessLog[0].Filter = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
+				ExtensionFilter: &accesslogv3.ExtensionFilter{Name: "x", ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: p.closed("other.v1.Filter")}},
+			}}
+		},
+		func(p *parts) {
+			p.hcm.LocalReplyConfig.BodyFormat = textFormat("x")
+			p.hcm.LocalReplyConfig.BodyFormat.Formatters = []*corev3.TypedExtensionConfig{{Name: "x", TypedConfig: p.closed("envoy.extensions.formatter.dynamic_modules.v3.X")}}
+		},
 		func(p *parts) { p.logFormat("%CEL(request.path)%") },
 		func(p *parts) { p.logFormat("%START_TIME(%Y-%m-%dT%H:%M:%S%.3fZ)% %COALESCE(x)%") },
 		func(p *parts) {
@@ -252,6 +264,11 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 	},
 	"upstream_chosen_late": {
+		func(p *parts) {
+			p.graph().LoadBalancingPolicy = &clusterv3.LoadBalancingPolicy{Policies: []*clusterv3.LoadBalancingPolicy_Policy{{
+				TypedExtensionConfig: &corev3.TypedExtensionConfig{Name: "x", TypedConfig: p.closed("envoy.extensions.load_balancing_policies.dynamic_modules.v3.X")},
+			}}}
+		},
 		func(p *parts) {
 			p.graph().ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
 		},
@@ -422,6 +439,11 @@ func (p *parts) rbac(change func(*rbacv3.RBAC)) {
 func (p *parts) decided(change func(*rbacconfigv3.Policy)) {
 	p.t.Helper()
 	p.rbac(func(rbac *rbacv3.RBAC) { change(rbac.Rules.Policies["decided"]) })
+}
+
+// closed is an extension of a type that is unknown here, as reading it leaves it.
+func (p *parts) closed(kind string) *anypb.Any {
+	return p.pack(wrapperspb.String("type unknown to graphveil: " + kind + "\n" + `{"@type":"type.googleapis.com/` + kind + `"}`))
 }
 
 // log replaces the log by another one.

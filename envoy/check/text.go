@@ -112,7 +112,10 @@ func named(text string) int {
 // copies looks for what the texts of a message copy out of requests. Where path is
 // false, a path may be copied: it goes to the API alone.
 func (k *checker) copies(where string, path bool, m proto.Message) {
-	texts(m, func(_, text string) {
+	texts(m, func(key, text string) {
+		if key == "@type" && path && runsCode(text) {
+			k.find("unknown_copied", where, text[strings.LastIndexByte(text, '/')+1:])
+		}
 		switch what, by := copied(text); {
 		case what == copiesSecret:
 			k.find("token_copied", where, by)
@@ -122,4 +125,11 @@ func (k *checker) copies(where string, path bool, m proto.Message) {
 			k.find("unknown_copied", where, by)
 		}
 	})
+}
+
+// runsCode says whether an extension is somebody's own program, or not Envoy's.
+func runsCode(url string) bool {
+	kind := url[strings.LastIndexByte(url, '/')+1:]
+	known := slices.ContainsFunc([]string{"envoy.", "google.protobuf.", "xds."}, func(prefix string) bool { return strings.HasPrefix(kind, prefix) })
+	return !known || strings.Contains(kind, "dynamic_modules") || strings.Contains(kind, "wasm") || strings.Contains(kind, "golang")
 }
