@@ -74,6 +74,10 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 	}
 	warn(log, config.envoyWarnings())
 	binary, err := envoy.Find(ctx)
+	if ctx.Err() != nil {
+		log.Info("stopped before Envoy had started")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -85,6 +89,10 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 		defer probes.Close()
 	}
 	process, err := envoy.Start(ctx, binary, bootstrap, envoy.Options{Workers: config.Envoy.Workers, AccessLog: os.Stdout, Log: os.Stderr, DrainTime: r.drainTime})
+	if err != nil && ctx.Err() != nil {
+		log.Info("stopped before Envoy had started")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
