@@ -1,7 +1,8 @@
 // Package opa runs OPA's own plugins beside the policy engine: bundles and discovery
 // deliver policies to it, status says what became of them, and decision logs take
-// one event of each exchange. The configuration is OPA's, unchanged; only bundles
-// that need not be signed are refused.
+// one event of each exchange. The configuration is OPA's, unchanged; refused is what
+// would let a bundle in that nobody has signed, a key that proves nothing, and a
+// discovered service that could be sent files of the process.
 //
 // Read comes first, then New and Start. The package evaluates no policy, except the
 // rules of the author that mask and drop decision logs.
