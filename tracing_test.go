@@ -97,6 +97,7 @@ func TestTracing(t *testing.T) {
 		t.Helper()
 		request, err := http.NewRequest(method, "https://"+r.address+target, nil)
 		l.check(err)
+		request.Host = clientMark + ".example"
 		request.Header = http.Header{
 			"User-Agent": {clientMark}, "Tracestate": {"vendor=" + clientMark}, "Baggage": {"user=" + clientMark},
 			"X-Request-Id": {clientMark}, "X-Client-Trace-Id": {clientMark},
