@@ -21,6 +21,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/graphveil/graphveil/auth"
+	"github.com/graphveil/graphveil/envoy"
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/policy"
 	"github.com/graphveil/graphveil/policy/opa"
@@ -167,20 +168,22 @@ func newEngine(ctx context.Context, config *Config, served policy.Config, log *s
 	return engine, gateway, keys, err
 }
 
-// newGateway makes what exchanges share: the serve path and the offline
-// commands use the same.
+// newGateway makes what exchanges share: the serve path and the offline commands use
+// the same, except that offline there is no caller who could have a token.
 func newGateway(config *Config, current func() *policy.Snapshot) (*extproc.Gateway, error) {
 	keys, err := config.Pseudonyms.keys()
 	if err != nil {
 		return nil, err
 	}
-	return newGatewayWith(config, keys, current)
+	offline := *config
+	offline.Envoy.JWT = envoy.JWT{}
+	return newGatewayWith(&offline, keys, current)
 }
 
 func newGatewayWith(config *Config, keys *derived, current func() *policy.Snapshot) (*extproc.Gateway, error) {
 	return extproc.NewGateway(extproc.GatewayConfig{
 		Policy: current, Codec: keys.codec, Links: keys.links,
-		Upstream: config.upstream(), Origin: config.Processor.Origin, UserAgent: userAgent(),
+		Upstream: config.upstream(), Origin: config.Processor.Origin, UserAgent: userAgent(), NeedClaims: config.Envoy.JWT.Issuer != "",
 	})
 }
 

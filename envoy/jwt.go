@@ -20,14 +20,16 @@ import (
 // Envoy verifies it, takes it away, and its claims reach the processor. Without a valid
 // one a request is answered 401 and goes nowhere, not even to the processor.
 //
-// A token must have an expiry. It is verified with each request, and one that was
-// verified is remembered until it expires: there is no revocation.
+// A token must have an expiry, and is verified with each request. Clocks may differ by a
+// minute, so it is good for a minute longer. A single one cannot be revoked; all that a key
+// has signed end when the key is no longer among the issuer's.
 type JWT struct {
 	// Issuer is what `iss` must be. Zero: callers are not asked for tokens.
 	Issuer string `yaml:"issuer"`
 
-	// Audiences are those of which `aud` must name one. Required with Issuer: a token
-	// that was made for somebody else must not open this door.
+	// Audiences are those of which `aud` must name one; https:// before a name and a slash
+	// behind it make no difference to Envoy. Required with Issuer: a token that was made
+	// for somebody else must not open this door.
 	Audiences []string `yaml:"audiences"`
 
 	// JWKSFile has the issuer's public keys (RFC 7517). Envoy reads it at its start.
@@ -35,7 +37,9 @@ type JWT struct {
 	JWKSFile string `yaml:"jwks_file"`
 
 	// JWKSURI is the https URL of the issuer's public keys. They are fetched at the
-	// start and every ten minutes; until they were there, callers are answered 401.
+	// start and every ten minutes; until they were there, callers are answered 401. While
+	// they cannot be fetched again, those that were there count. The fetch says not who
+	// asks: an API server of Kubernetes refuses it unless anonymous requests may.
 	JWKSURI string `yaml:"jwks_uri"`
 
 	// CAFile is the PEM file of the authorities that the certificate of JWKSURI is
@@ -103,7 +107,7 @@ func (r *renderer) jwtAuthn() *jwtv3.JwtAuthentication {
 		// Named, because by default a token in the URL would do as well.
 		FromHeaders:       []*jwtv3.JwtHeader{{Name: "authorization", ValuePrefix: "Bearer "}},
 		PayloadInMetadata: ClaimsKey,
-		JwtCacheConfig:    &jwtv3.JwtCacheConfig{},
+		// No cache of tokens: what is in it outlives the key that it was signed with.
 	}
 	if j.JWKSFile != "" {
 		provider.JwksSourceSpecifier = &jwtv3.JwtProvider_LocalJwks{LocalJwks: file(j.JWKSFile)}
@@ -118,14 +122,16 @@ func (r *renderer) jwtAuthn() *jwtv3.JwtAuthentication {
 			AsyncFetch:    &jwtv3.JwksAsyncFetch{},
 		}}
 	}
+	always := &jwtv3.RequirementRule_Requires{Requires: &jwtv3.JwtRequirement{
+		RequiresType: &jwtv3.JwtRequirement_ProviderName{ProviderName: issuer},
+	}}
 	return &jwtv3.JwtAuthentication{
 		Providers: map[string]*jwtv3.JwtProvider{issuer: provider},
-		Rules: []*jwtv3.RequirementRule{{
-			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
-			RequirementType: &jwtv3.RequirementRule_Requires{Requires: &jwtv3.JwtRequirement{
-				RequiresType: &jwtv3.JwtRequirement_ProviderName{ProviderName: issuer},
-			}},
-		}},
+		// What no rule is about passes without a token, and CONNECT has no path.
+		Rules: []*jwtv3.RequirementRule{
+			{Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}, RequirementType: always},
+			{Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_ConnectMatcher_{ConnectMatcher: &routev3.RouteMatch_ConnectMatcher{}}}, RequirementType: always},
+		},
 		// Envoy's own answer repeats the URL.
 		StripFailureResponse: true,
 	}

@@ -20,6 +20,7 @@ type Gateway struct {
 	upstream string
 	origin   string
 	agent    string
+	claims   bool
 
 	pool      sync.Pool // of *sanitize.Rewriter
 	repeats   sync.Pool // of empty *repeats
@@ -33,7 +34,8 @@ type keys struct {
 	links *pseudonym.Links
 }
 
-// GatewayConfig is what NewGateway needs. All fields but Origin are required.
+// GatewayConfig is what NewGateway needs. Fields that do not say what their zero value
+// means are required.
 type GatewayConfig struct {
 	// Policy returns the snapshot in force. While it returns nil, exchanges are refused.
 	Policy func() *policy.Snapshot
@@ -49,6 +51,10 @@ type GatewayConfig struct {
 	Origin string
 	// UserAgent is sent upstream in place of the client's.
 	UserAgent string
+	// NeedClaims refuses requests that come without the claims of a token that Envoy
+	// verified: it may be another Envoy than the one that was told to ask for tokens.
+	// Zero: a caller needs no token.
+	NeedClaims bool
 	// Limits bound the JSON of responses. The zero value means the defaults.
 	Limits sanitize.Limits
 }
@@ -72,6 +78,7 @@ func NewGateway(c GatewayConfig) (*Gateway, error) {
 		upstream: strings.ToLower(c.Upstream),
 		origin:   strings.TrimSuffix(c.Origin, "/"),
 		agent:    c.UserAgent,
+		claims:   c.NeedClaims,
 	}
 	g.UseKeys(c.Codec, c.Links)
 	g.pool.New = func() any { return sanitize.New(c.Limits) }

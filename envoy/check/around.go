@@ -63,11 +63,15 @@ func (k *checker) mutations(where string, m *headersv3.Mutations, behind bool) {
 	}
 }
 
-// forges looks for a filter that writes into the processor's namespace.
+// forges looks for a filter that writes into the processor's namespace, or into that in
+// which the processor finds the claims of a verified token.
 func (k *checker) forges(where string, m proto.Message) {
 	texts(m, func(key, text string) {
 		if text == envoy.MetadataNamespace && strings.Contains(strings.ToLower(key), "namespace") {
 			k.find("guard_forged", where, key)
+		}
+		if text == envoy.ClaimsNamespace && strings.Contains(strings.ToLower(key), "namespace") {
+			k.find("claims_forged", where, key)
 		}
 	})
 }

@@ -434,6 +434,7 @@ func TestClosedExtensions(t *testing.T) {
 		{"'@type': type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors", ""},
 		{"'@type': type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors\n expose_headers: '%REQ(authorization)%'", "token_copied"},
 		{"'@type': type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config\n metadata: [{metadata_namespace: graphveil}]", "guard_forged"},
+		{"'@type': type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config\n metadata: [{metadata_namespace: envoy.filters.http.jwt_authn}]", "claims_forged"},
 		{"'@type': type.googleapis.com/stats.PluginConfig\n metrics: [{dimensions: {a: request.url_path}}]", "path_copied"},
 		{"'@type': type.googleapis.com/stats.PluginConfig\n metrics: [{dimensions: {a: request.method}}]", ""},
 	} {

@@ -43,14 +43,16 @@ func TestOwnBootstrapsAreClean(t *testing.T) {
 	folder := t.TempDir()
 	tls := envoy.TLS{CertFile: "a.crt", KeyFile: "a.key"}
 	configs := map[string]envoy.Config{
-		"smallest":       {TLS: tls},
-		"tracing":        {TLS: tls, Tracing: envoy.Tracing{Endpoint: "collector.example:4317", Sampling: 1}},
-		"rate limits":    {TLS: tls, RateLimit: envoy.RateLimit{Service: "limits.example:8081"}, LocalRateLimit: envoy.LocalRateLimit{RequestsPerSecond: 5}},
-		"no retries":     {TLS: tls, Retry: envoy.Retry{Count: -1}},
-		"admin, log":     {TLS: tls, Admin: "127.0.0.1:9901", AccessLog: "/var/log/access"},
-		"another cloud":  {TLS: tls, Upstream: envoy.Upstream{Host: "graph.microsoft.us:8443", Address: "gateway.example:3128", CAFile: "ca.crt"}},
-		"callers' certs": {TLS: envoy.TLS{CertFile: "a.crt", KeyFile: "a.key", ClientCAFile: "ca.crt", ClientCertificate: "required"}},
-		"an address":     {TLS: tls, Upstream: envoy.Upstream{Address: "192.0.2.1:443"}, Processor: "127.0.0.1:9002"},
+		"smallest":                 {TLS: tls},
+		"tracing":                  {TLS: tls, Tracing: envoy.Tracing{Endpoint: "collector.example:4317", Sampling: 1}},
+		"rate limits":              {TLS: tls, RateLimit: envoy.RateLimit{Service: "limits.example:8081"}, LocalRateLimit: envoy.LocalRateLimit{RequestsPerSecond: 5}},
+		"no retries":               {TLS: tls, Retry: envoy.Retry{Count: -1}},
+		"admin, log":               {TLS: tls, Admin: "127.0.0.1:9901", AccessLog: "/var/log/access"},
+		"another cloud":            {TLS: tls, Upstream: envoy.Upstream{Host: "graph.microsoft.us:8443", Address: "gateway.example:3128", CAFile: "ca.crt"}},
+		"callers' certs":           {TLS: envoy.TLS{CertFile: "a.crt", KeyFile: "a.key", ClientCAFile: "ca.crt", ClientCertificate: "required"}},
+		"callers' tokens, by URL":  {TLS: tls, JWT: envoy.JWT{Issuer: "https://issuer.example", Audiences: []string{"graphveil"}, JWKSURI: "https://issuer.example/keys", CAFile: "issuer.crt"}},
+		"callers' tokens, by file": {TLS: tls, JWT: envoy.JWT{Issuer: "https://issuer.example", Audiences: []string{"graphveil"}, JWKSFile: "keys.json"}},
+		"an address":               {TLS: tls, Upstream: envoy.Upstream{Address: "192.0.2.1:443"}, Processor: "127.0.0.1:9002"},
 	}
 	for name, c := range configs {
 		b, err := envoy.Render(c)

@@ -61,6 +61,7 @@ var Codes = map[string]Code{
 	"filter_after":     {true, "a filter between the processor and the API sees the access token and raw responses, and is not known to leave them alone", "move it before ext_proc, or remove it"},
 	"filter_before":    {true, "a filter before the processor is not known: it may write what the guard takes for a decision, and read the access token while the response passes", "remove it, or put it into an Envoy of its own in front of this one"},
 	"guard_forged":     {true, "a filter writes what the guard takes for the processor's decision", "let it write another namespace than graphveil"},
+	"claims_forged":    {true, "a filter writes what the policy takes for the claims of a verified token", "let it write another namespace than " + envoy.ClaimsNamespace},
 	"request_changed":  {true, "the request is changed after the processor has decided it", "change it before ext_proc, or not at all"},
 	"network_filter":   {true, "a network filter or transport socket is not known, so nobody can tell where bytes go", "remove it from this listener"},
 	"filter_keeps":     {true, "a filter keeps responses, or hands them on", "remove it from routes to the API"},

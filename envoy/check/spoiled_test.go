@@ -182,6 +182,11 @@ var spoiledBeside = map[string][]func(*parts){
 			Header: "x", OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{MetadataNamespace: "graphveil", Key: "decision"},
 		}}}))
 	}},
+	"claims_forged": {func(p *parts) {
+		p.insert("envoy.filters.http.ext_proc", p.httpFilter("forge", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{
+			Header: "x", OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{MetadataNamespace: "envoy.filters.http.jwt_authn", Key: "payload"},
+		}}}))
+	}},
 	"retry_without_wait": {func(p *parts) {
 		p.route.GetRoute().RetryPolicy = nil
 		p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
