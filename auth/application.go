@@ -136,7 +136,7 @@ func (a *application) hold(next *token) {
 		a.first()
 	}
 	a.logger.Info("graph token acquired", "client_id", a.clientID, "connectors", a.connectors,
-		"lifetime", next.expiry.Sub(next.acquired).Round(time.Second), "refresh_in", next.refreshAt.Sub(next.acquired).Round(time.Second))
+		"lifetime", next.expiry.Sub(next.acquired).Round(time.Second).String(), "refresh_in", next.refreshAt.Sub(next.acquired).Round(time.Second).String())
 }
 
 // fail records a failed attempt and sets the time of the next.
@@ -155,7 +155,7 @@ func (a *application) fail(err *Error) *Error {
 		level, left = slog.LevelWarn, held.expiry.Sub(now).Round(time.Second)
 	}
 	a.logger.Log(context.Background(), level, "acquiring graph token failed", "client_id", a.clientID, "connectors", a.connectors,
-		"code", err.Code, "aadsts", err.AADSTS, "detail", err.Detail, "held_token_lives", left, "retry_in", f.retryAt.Sub(now).Round(time.Second),
+		"code", err.Code, "aadsts", err.AADSTS, "detail", err.Detail, "held_token_lives", left.String(), "retry_in", f.retryAt.Sub(now).Round(time.Second).String(),
 		"hint", Hint(err))
 	return f.at(now)
 }

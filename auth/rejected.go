@@ -106,7 +106,7 @@ func (a *application) reject(t *token, claims string, now time.Time) {
 		level, hint = slog.LevelError, Hint(&Error{Code: CodeTokenRejected})
 	}
 	a.logger.Log(context.Background(), level, "graph rejected the token", "client_id", a.clientID, "connectors", a.connectors,
-		"code", CodeTokenRejected, "kind", kind, "token_age", now.Sub(t.acquired).Round(time.Second), "retry_in", pause, "hint", hint)
+		"code", CodeTokenRejected, "kind", kind, "token_age", now.Sub(t.acquired).Round(time.Second).String(), "retry_in", pause.String(), "hint", hint)
 	select {
 	case a.wake <- struct{}{}:
 	default: // it is awake

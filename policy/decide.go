@@ -112,9 +112,9 @@ func readDecision(v ast.Value) (allow bool, reasons []string, ok bool) {
 	return bool(b), reasons, true
 }
 
-// reasonPattern is what a reason may look like. The second part names an option,
+// reasonPattern is what a reason may look like. The first part is a label of metrics. The second part names an option,
 // a header or a parameter, and never an address.
-var reasonPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*(:[$@]?[A-Za-z0-9_.-]{1,40})?$`)
+var reasonPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}(:[$@]?[A-Za-z0-9_.-]{1,40})?$`)
 
 // deny fills a denial. Reasons that could carry values are replaced.
 func (d Decision) deny(reasons ...string) Decision {

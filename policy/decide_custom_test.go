@@ -28,6 +28,7 @@ func TestDecideCustom(t *testing.T) {
 		{"sentence", `deny contains "Not allowed for Alice!"`, []string{"denied_by_policy"}},
 		{"value of the request", `deny contains input.request.query.filter`, []string{"denied_by_policy"}},
 		{"long", `deny contains concat("", ["x:", input.request.query.filter, "0123456789012345678901234567890123456789"])`, []string{"denied_by_policy"}},
+		{"long code", `deny contains concat("", ["x", "0123456789012345678901234567890123456789", "012345678901234567890123"])`, []string{"denied_by_policy"}},
 		{"newline", `deny contains "x\n"`, []string{"denied_by_policy"}},
 		{"empty", `deny contains ""`, []string{"denied_by_policy"}},
 		{"no string", `deny contains 1`, []string{"denied_by_policy"}},
