@@ -117,11 +117,11 @@ func (x *Exchange) Request(ctx context.Context, head RequestHead) (Forward, *Ref
 		return Forward{}, x.refuse(&Refusal{Code: "internal"})
 	}
 	x.record.Method = methodOf(head.Method)
-	if x.gateway.claims && head.Caller.JWT == nil {
-		return Forward{}, x.refuse(&Refusal{Code: "caller_not_verified"})
-	}
 	if x.snapshot == nil {
 		return Forward{}, x.refuse(&Refusal{Code: "policy_not_loaded"})
+	}
+	if x.gateway.claims && head.Caller.JWT == nil {
+		return Forward{}, x.refuse(&Refusal{Code: "caller_not_verified"})
 	}
 	if head.HasBody {
 		return Forward{}, x.refuse(&Refusal{Code: "body_not_allowed"})
