@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/process"
 )
 
 func newEnvoyRun() *cobra.Command {
@@ -37,7 +38,7 @@ else to standard error.`,
   curl http://localhost:9465/readyz`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			keepPrivate()
+			process.KeepPrivate()
 			config, err := readConfigFile(file)
 			if err != nil {
 				return &exitError{exitUsage, err}
@@ -88,7 +89,7 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 	if probes != nil {
 		defer probes.Close()
 	}
-	process, err := envoy.Start(ctx, binary, bootstrap, envoy.Options{Workers: config.Envoy.Workers, AccessLog: os.Stdout, Log: os.Stderr, DrainTime: r.drainTime})
+	proxy, err := envoy.Start(ctx, binary, bootstrap, envoy.Options{Workers: config.Envoy.Workers, AccessLog: os.Stdout, Log: os.Stderr, DrainTime: r.drainTime})
 	if err != nil && ctx.Err() != nil {
 		log.Info("stopped before Envoy had started")
 		return nil
@@ -96,26 +97,26 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 	if err != nil {
 		return err
 	}
-	r.current.Store(process)
+	r.current.Store(proxy)
 	address := ""
 	if probes != nil {
 		address = "http://" + probes.Addr
 	}
-	log.Info("Envoy listening", "url", "https://"+process.Address(), "admin", address)
-	notifyReady(log)
+	log.Info("Envoy listening", "url", "https://"+proxy.Address(), "admin", address)
+	process.NotifyReady(log)
 	select {
-	case <-process.Done():
-		return errors.Join(errors.New("running Envoy: it ended by itself"), process.Wait())
+	case <-proxy.Done():
+		return errors.Join(errors.New("running Envoy: it ended by itself"), proxy.Wait())
 	case <-ctx.Done():
 	}
 	r.draining.Store(true)
 	log.Info("draining")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), config.Processor.DrainTimeout)
 	defer cancel()
-	if err := process.Drain(ctx); err != nil {
+	if err := proxy.Drain(ctx); err != nil {
 		log.Warn("draining Envoy did not end in time", "error", err)
 	}
-	if err := process.Stop(ctx); err != nil {
+	if err := proxy.Stop(ctx); err != nil {
 		log.Warn("stopping Envoy", "error", err)
 	}
 	log.Info("stopped")
@@ -136,19 +137,19 @@ func (r *envoyRun) serveProbes() (*http.Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, request *http.Request) {
-		process := r.current.Load()
+		proxy := r.current.Load()
 		switch {
 		case r.draining.Load():
 			http.Error(w, "not ready: draining", http.StatusServiceUnavailable)
-		case process == nil || process.Ready(request.Context()) != nil:
+		case proxy == nil || proxy.Ready(request.Context()) != nil:
 			http.Error(w, "not ready: Envoy does not accept connections", http.StatusServiceUnavailable)
 		default:
 			fmt.Fprintln(w, "ok")
 		}
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, request *http.Request) {
-		process := r.current.Load()
-		if process == nil {
+		proxy := r.current.Load()
+		if proxy == nil {
 			http.Error(w, "Envoy does not run yet", http.StatusServiceUnavailable)
 			return
 		}
@@ -159,7 +160,7 @@ func (r *envoyRun) serveProbes() (*http.Server, error) {
 			http.Error(w, "others read the metrics", http.StatusServiceUnavailable)
 			return
 		}
-		metrics, err := process.Metrics(request.Context())
+		metrics, err := proxy.Metrics(request.Context())
 		if err != nil {
 			http.Error(w, "Envoy does not answer", http.StatusServiceUnavailable)
 			return

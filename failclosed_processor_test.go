@@ -14,6 +14,7 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant/graph"
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/policy"
+	"github.com/graphveil/graphveil/process"
 )
 
 var processorFailures = []failure{
@@ -164,7 +165,7 @@ func (r *rig) within(protocol string, source extproc.TokenSource, spoil *spoiler
 			}
 			return handler(srv, stream)
 		}))
-	listener, err := listen(r.config.Processor.Listen, false)
+	listener, err := process.Listen(r.config.Processor.Listen, false)
 	r.check(err)
 	go func() { _ = service.Serve(listener) }() // until it is stopped
 	defer service.Stop()

@@ -14,7 +14,8 @@ const module = "github.com/graphveil/graphveil"
 // arrows are the imports between our packages, tests aside: straight lines from
 // main down to plain data. A new arrow is a decision; make it here.
 var arrows = map[string][]string{
-	".":                             {"watch", "auth", "bench/load", "bench/report", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "deploy/setup", "deploy/setup/check", "envoy", "envoy/check", "extproc", "extproc/pseudonym", "policy", "policy/opa", "policy/plan", "policy/psoxy"},
+	".":                             {"watch", "auth", "bench/load", "bench/report", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "deploy/setup", "deploy/setup/check", "envoy", "envoy/check", "extproc", "extproc/pseudonym", "policy", "policy/opa", "policy/plan", "policy/psoxy", "process"},
+	"process":                       nil,
 	"watch":                         nil,
 	"auth":                          nil,
 	"deploy/setup":                  {"policy"},

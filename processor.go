@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -25,6 +24,7 @@ import (
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/policy"
 	"github.com/graphveil/graphveil/policy/opa"
+	"github.com/graphveil/graphveil/process"
 )
 
 // processor is a running external processor with all that it needs.
@@ -36,7 +36,7 @@ type processor struct {
 	// plugins are OPA's, nil without policy.opa_config.
 	plugins *opa.Plugins
 	// listener is where Envoy connects to.
-	listener *countingListener
+	listener *process.Listener
 	grpc     *grpc.Server
 	health   *health.Server
 	admin    *http.Server
@@ -53,7 +53,7 @@ type processor struct {
 // ready comes later. To replace another processor it waits until it is ready, and
 // takes the socket over then. The processor runs until drain, not until ctx ends.
 func startProcessor(ctx context.Context, config *Config, replace bool, log *slog.Logger) (_ *processor, err error) {
-	defer collectForServing(debug.SetGCPercent(startGC))
+	defer process.CollectForStart()()
 	served := config.servedPolicy()
 	delivery, err := config.opaConfig(&served)
 	if err != nil {
@@ -84,7 +84,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	reloads := newReloadMetrics(registry)
 	engine.OnReload(func(ok bool) {
 		reloads.observe(ok)
-		settleMemory()
+		process.SettleMemory()
 	})
 	plugins, err := startPlugins(run, delivery, engine, log, registry)
 	if err != nil {
@@ -112,12 +112,11 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	if err != nil {
 		return nil, err
 	}
-	accepting, err := listen(config.Processor.Listen, replace) // last, for from here on Envoy comes
+	listener, err := process.Listen(config.Processor.Listen, replace) // last, for from here on Envoy comes
 	if err != nil {
 		admin.close()
 		return nil, err
 	}
-	listener := &countingListener{Listener: accepting}
 
 	p := &processor{
 		config: config, log: log, engine: engine, tokens: tokens, plugins: plugins, traces: traces, cancel: cancel, listener: listener,
@@ -134,9 +133,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
 	go p.watch("serving the admin endpoint", func() error { return admin.serve(run, p.admin) })
 	go p.reportReady(run)
-	if s, ok := accepting.(*socket); ok {
-		go p.keepSocket(run, s)
-	}
+	go listener.KeepPlace(run, log)
 	if admin.Listener == nil {
 		log.Info("processor.admin is in use: it is served here when its process lets go of it", "admin", admin.address)
 	}
@@ -243,23 +240,13 @@ func (p *processor) reportReady(ctx context.Context) {
 	}
 	p.health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING) // nothing after its Shutdown
 	p.log.Info("processor ready")
-	settleMemory()
+	process.SettleMemory()
 }
 
-// keepSocket takes the socket back from a processor that took it and was killed.
-func (p *processor) keepSocket(ctx context.Context, s *socket) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
-		switch regained, err := s.regain(); {
-		case err != nil:
-			p.log.Warn("taking processor.listen back failed", "error", err)
-		case regained:
-			p.log.Warn("the processor that took the place of this one is gone: this one serves processor.listen again")
-		}
+// notifyReady tells systemd once there is a policy, and a token of each connector.
+func (p *processor) notifyReady(ctx context.Context) {
+	if awaitFirst(ctx, p.tokens, p.engine) == nil {
+		process.NotifyReady(p.log)
 	}
 }
 
@@ -274,7 +261,7 @@ func (p *processor) drain() {
 	p.draining.Store(true)
 	p.health.Shutdown()
 	p.log.Info("draining")
-	if p.listener.waitIdle(p.config.Processor.DrainTimeout / 2) {
+	if p.listener.WaitIdle(p.config.Processor.DrainTimeout / 2) {
 		p.log.Info("replaced by another processor")
 		p.admin.Close() // the other one waits for its address
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/graphveil/graphveil/process"
 )
 
 func newRun() *cobra.Command {
@@ -30,7 +32,7 @@ logs of both to standard error.`,
 }
 
 func run(ctx context.Context, file string) error {
-	keepPrivate()
+	process.KeepPrivate()
 	config, err := readConfigFile(file)
 	if err != nil {
 		return &exitError{exitUsage, err}

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/graphveil/graphveil/process"
 )
 
 func newServe() *cobra.Command {
@@ -52,7 +54,7 @@ func configFlag(c *cobra.Command, file *string) {
 }
 
 func serve(ctx context.Context, file string, replace bool) error {
-	keepPrivate()
+	process.KeepPrivate()
 	config, err := readConfigFile(file)
 	if err != nil {
 		return &exitError{exitUsage, err}

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package process
 
 // releaseCode does nothing where there is no /proc to tell what may go.
 func releaseCode() {}

@@ -1,11 +1,11 @@
-package main
+package process
 
 import (
 	"os"
 	"syscall"
 )
 
-// keepPrivate keeps what this process holds, salt, keys and tokens, from other processes
+// KeepPrivate keeps what this process holds, salt, keys and tokens, from other processes
 // of the same user: none may attach to it or read its memory and its environment
 // (PR_SET_DUMPABLE(2const)), and there is no core dump of it. Nor is there one of what it
 // starts: of Envoy, which holds tokens and answers of Graph. The limit is one byte, not
@@ -13,7 +13,7 @@ import (
 //
 // GRAPHVEIL_DEBUGGABLE=1 in the environment leaves all that out, for debuggers and
 // profilers.
-func keepPrivate() {
+func KeepPrivate() {
 	if os.Getenv("GRAPHVEIL_DEBUGGABLE") == "1" {
 		return
 	}

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -28,12 +28,7 @@ const (
 	lockWait = 5 * time.Second
 )
 
-// listen opens a Unix socket for a path, TCP for an address of loopback. No other
-// address is taken: whoever can connect is told access tokens and what p~ tokens
-// stand for. A socket that another
-// process serves is refused, unless it is to be replaced; one that nobody listens
-// on is always replaced; what is no socket never is. Its folder must exist. The
-// socket is accessible to owner and group only, from the first moment on.
+// listen opens what Listen counts the connections of.
 func listen(address string, replace bool) (net.Listener, error) {
 	if strings.ContainsAny(address, "/") {
 		return openSocket(address, replace)

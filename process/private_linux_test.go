@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ func TestKeepPrivate(t *testing.T) {
 			}
 			_, _, _ = syscall.Syscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 1, 0)
 		}
-		keepPrivate()
+		KeepPrivate()
 		dumpable, _, _ := syscall.Syscall(syscall.SYS_PRCTL, syscall.PR_GET_DUMPABLE, 0, 0)
 		var limit syscall.Rlimit
 		if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &limit); err != nil {

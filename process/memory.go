@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"os"
@@ -20,6 +20,13 @@ const startGC = 400
 // but collect. An operator can set GOMEMLIMIT.
 const serveGC = 200
 
+// CollectForStart sets the garbage collector up for the start of a processor. What it
+// returns sets it up for exchanges.
+func CollectForStart() (forServing func()) {
+	operators := debug.SetGCPercent(startGC)
+	return func() { collectForServing(operators) }
+}
+
 // collectForServing sets the garbage collector up for exchanges. operators is the
 // percentage that it had at the start of the process.
 func collectForServing(operators int) {
@@ -29,11 +36,11 @@ func collectForServing(operators int) {
 	debug.SetGCPercent(operators)
 }
 
-// settleMemory collects what loading a policy leaves behind and returns it to the
+// SettleMemory collects what loading a policy leaves behind and returns it to the
 // system at once, which the runtime alone would do over minutes; so too the pages
 // of code that only loading needs. It runs beside the requests. What OPA's pools
 // hold, some 7 MB after loading, is garbage only after a second collection.
-func settleMemory() {
+func SettleMemory() {
 	runtime.GC()
 	debug.FreeOSMemory()
 	releaseCode()

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// keepPrivate does something on Linux only.
-func keepPrivate() {}
