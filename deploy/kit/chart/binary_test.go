@@ -60,12 +60,14 @@ func checkConfig(t *testing.T, pod *corev1.PodSpec, config string) {
 	if err != nil {
 		t.Fatalf("graphveil refuses the configuration: %v\n%s%s", err, errs.String(), config)
 	}
-	// Envoy reads the certificate when it validates.
+	// Envoy reads the certificate and the keys of callers' issuer when it validates.
 	pair := filepath.Join(dir, "pair")
 	writePair(t, pair)
+	write(t, pair+"/jwks.json", `{"keys": [{"kty": "EC", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`)
 	text := strings.NewReplacer(
 		"/var/run/secrets/graphveil/tls", pair,
 		"/etc/graphveil-clients/ca.crt", pair+"/tls.crt",
+		"/etc/graphveil-issuer/", pair+"/",
 	).Replace(string(out))
 	write(t, bootstrap, text)
 	if out, err := exec.Command(envoy, "--mode", "validate", "-c", bootstrap, "--disable-hot-restart").CombinedOutput(); err != nil {
@@ -79,7 +81,7 @@ func checkConfig(t *testing.T, pod *corev1.PodSpec, config string) {
 			continue
 		}
 		container := processor
-		if slices.Contains([]string{"cert_file", "client_ca_file"}, key) || strings.HasSuffix(value, "/tls/tls.key") {
+		if slices.Contains([]string{"cert_file", "client_ca_file", "jwks_file"}, key) || strings.HasSuffix(value, "/tls/tls.key") {
 			container = proxy
 		}
 		if !slices.ContainsFunc(container.VolumeMounts, func(m corev1.VolumeMount) bool { return strings.HasPrefix(value, m.MountPath+"/") }) {

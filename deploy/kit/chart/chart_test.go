@@ -39,6 +39,7 @@ func TestGateway(t *testing.T) {
 	for _, test := range append(shapes[:len(shapes):len(shapes)], []struct{ name, values, audience string }{
 		{"fixed replicas", "gateway: {autoscaling: {enabled: false}, replicas: 3}", globalAudience},
 		{"certificates instead of a network policy", "gateway: {networkPolicy: {enabled: false}}\ntls: {clientCA: {configMap: clients}}", globalAudience},
+		{"callers' tokens", "callerTokens: {configMap: issuer}\nconfig: {envoy: {jwt: {issuer: 'https://issuer.example', audiences: [graphveil], jwks_file: /etc/graphveil-issuer/jwks.json}}}", globalAudience},
 		{"pinned images", "images: {processor: {digest: 'sha256:" + strings.Repeat("a", 64) + "'}}\nimagePullSecrets: [{name: pull}]", globalAudience},
 		{"all the rest", "gateway: {podLabels: {team: a}, podAnnotations: {b: c}, nodeSelector: {d: e}, tolerations: [{key: f, operator: Exists}], priorityClassName: high, " +
 			"networkPolicy: {metrics: [{podSelector: {}}], extraEgress: [{to: [{podSelector: {}}], ports: [{port: 8081}]}]}, service: {annotations: {g: h}, port: 8443}}\nserviceAccount: {name: other, annotations: {i: j}}", globalAudience},
@@ -59,7 +60,7 @@ func TestGateway(t *testing.T) {
 			if o.autoscaler != nil && (o.autoscaler.Spec.ScaleTargetRef.Name != d.Name || o.autoscaler.Spec.Metrics[0].ContainerResource.Container != "envoy") {
 				t.Error("the autoscaler is about something else")
 			}
-			if strings.Contains(test.values, "issuer") {
+			if strings.Contains(test.values, "issuer: {") {
 				if o.certificate == nil || o.certificate.Spec.SecretName != "graphveil-tls" || !slices.Contains(o.certificate.Spec.DNSNames, "graphveil.analytics.svc") {
 					t.Errorf("certificate: %+v", o.certificate)
 				}
@@ -297,6 +298,9 @@ func TestRefused(t *testing.T) {
 		{"the admin interface of Envoy", "config: {envoy: {admin: '127.0.0.1:9901'}}", "config.envoy.admin is the chart's"},
 		{"a file of accesses", "config: {envoy: {access_log: /tmp/a}}", "config.envoy.access_log is the chart's"},
 		{"the key elsewhere", "config: {pseudonyms: {key_file: /tmp/key}}", "config.pseudonyms.key_file is the chart's"},
+		{"keys of callers' issuer that are nowhere", "config: {envoy: {jwt: {issuer: 'https://issuer.example', audiences: [a], jwks_file: /etc/graphveil-issuer/jwks.json}}}", "a file that Envoy does not have"},
+		{"keys of callers' issuer elsewhere", "callerTokens: {configMap: issuer}\nconfig: {envoy: {jwt: {issuer: 'https://issuer.example', audiences: [a], jwks_file: /keys.json}}}", "config.envoy.jwt.jwks_file is a file"},
+		{"authorities of callers' issuer elsewhere", "callerTokens: {configMap: issuer}\nconfig: {envoy: {jwt: {issuer: 'https://issuer.example', audiences: [a], jwks_uri: 'https://issuer.example/keys', ca_file: /ca.crt}}}", "config.envoy.jwt.ca_file is a file"},
 		{"two policies", "policy: {configMap: rules}\nconfig: {policy: {paths: [builtin]}}", "both given"},
 		{"unknown value", "replicas: 3", "replicas"},
 		{"unknown value below", "gateway: {replica: 3}", "replica"},

@@ -40,6 +40,13 @@
     {{- fail (printf "config.%s is the chart's to set\nhint: leave it out; values.yaml says what there is instead" $keys) -}}
   {{- end -}}
 {{- end -}}
+{{- range $key := list "jwks_file" "ca_file" -}}
+  {{- with dig "envoy" "jwt" $key "" $v.config -}}
+    {{- if not (and $v.callerTokens.configMap (hasPrefix "/etc/graphveil-issuer/" .)) -}}
+      {{- fail (printf "config.envoy.jwt.%s is a file that Envoy does not have\nhint: callerTokens.configMap names a ConfigMap with it, and it is /etc/graphveil-issuer/<its key>" $key) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
 {{- if and $v.policy.configMap (hasKey ($v.config.policy | default dict) "paths") -}}
   {{- fail "config.policy.paths and policy.configMap are both given\nhint: leave one out; policy.builtin adds the shipped connectors" -}}
 {{- end -}}

@@ -85,6 +85,9 @@ volumeMounts:
   {{- if .Values.tls.clientCA.configMap }}
   - {name: graphveil-clients, mountPath: /etc/graphveil-clients, readOnly: true}
   {{- end }}
+  {{- if .Values.callerTokens.configMap }}
+  - {name: graphveil-issuer, mountPath: /etc/graphveil-issuer, readOnly: true}
+  {{- end }}
   - {name: graphveil-socket, mountPath: /run/graphveil, readOnly: true}
   - {name: graphveil-envoy, mountPath: /tmp}
 {{- end }}
@@ -114,6 +117,10 @@ above mount these, so there the files may be read by whoever has the mount. */}}
 {{- if .Values.tls.clientCA.configMap }}
 - name: graphveil-clients
   configMap: {name: {{ .Values.tls.clientCA.configMap | quote }}}
+{{- end }}
+{{- if .Values.callerTokens.configMap }}
+- name: graphveil-issuer
+  configMap: {name: {{ .Values.callerTokens.configMap | quote }}}
 {{- end }}
 {{- if include "graphveil.projected" . }}
 - name: graphveil-token
