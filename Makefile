@@ -11,7 +11,7 @@ KIT := deploy/kit
 
 # What several goroutines share; tested again with the race detector, which needs a
 # C compiler.
-CONCURRENT := ./auth/... ./bench/load ./bench/tenant/... ./bench/wan ./extproc/... ./policy ./policy/opa
+CONCURRENT := ./auth/... ./bench/load ./bench/tenant/... ./bench/wan ./extproc/... ./policy ./policy/opa ./process ./watch
 CC_FOUND   := $(shell command -v $${CC:-cc} 2>/dev/null)
 
 .PHONY: help
