@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -42,15 +44,20 @@ func callerTokens(t *testing.T) (l *lab, issuer *entra.Issuer) {
 
 // keysOf serves the issuer's keys over TLS, or an error while broken is true.
 func (l *lab) keysOf(issuer *entra.Issuer, broken *atomic.Bool) (uri string) {
-	pair, err := l.CA.Issue("localhost")
-	l.check(err)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return l.keysFrom("localhost", func(w http.ResponseWriter, r *http.Request) {
 		if broken.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
 		issuer.ServeHTTP(w, r)
-	}))
+	})
+}
+
+// keysFrom is the URL of keys that a server gives whose certificate is for name.
+func (l *lab) keysFrom(name string, handler http.HandlerFunc) (uri string) {
+	pair, err := l.CA.Issue(name)
+	l.check(err)
+	s := httptest.NewUnstartedServer(handler)
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	s.StartTLS()
 	l.t.Cleanup(s.Close)
@@ -192,5 +199,69 @@ func TestCallerTokenWithoutKeys(t *testing.T) {
 	wait(t, "the keys", func() bool { return try() == "200" })
 	if strings.Contains(r.logs.String(), token) {
 		t.Error("the log has the caller's token")
+	}
+}
+
+// TestCallerTokenKeysServer: a server of keys that answers wrongly, each time in another
+// way, is asked again and followed nowhere; one that proves another name is not asked.
+func TestCallerTokenKeysServer(t *testing.T) {
+	l, issuer := callerTokens(t)
+	var fetches atomic.Int32
+	const wrong = 5
+	l.config.Envoy.JWT.JWKSURI = l.keysFrom("localhost", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/elsewhere" {
+			t.Error("a redirect was followed")
+		}
+		switch fetches.Add(1) {
+		case 1:
+			w.WriteHeader(http.StatusNotFound)
+		case 2:
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		case 3:
+			io.WriteString(w, "{")
+		case 4:
+			io.WriteString(w, `{"keys":[]}`)
+		case wrong:
+			w.Header().Set("Content-Length", "100000")
+			io.WriteString(w, `{"keys":[`)
+		default:
+			issuer.ServeHTTP(w, r)
+		}
+	})
+	r := l.start()
+	token, err := issuer.Token(tokenReader, doorAudience, time.Hour)
+	l.check(err)
+	try := func(address string) string {
+		response := call(t, address, l.tls(), wireCall{protocol: "h1", target: "/v1.0/users", fields: [][2]string{{"authorization", "Bearer " + token}}})
+		return response.String()
+	}
+	wait(t, "the keys", func() bool {
+		before := fetches.Load()
+		got := try(r.address)
+		if before < wrong && fetches.Load() < wrong && got != "401 caller_not_verified" {
+			t.Fatalf("after %d fetches: got %s", before, got)
+		}
+		return got == "200"
+	})
+
+	other, err := entra.NewIssuer(cluster)
+	l.check(err)
+	l.config.Envoy.JWT.JWKSURI = l.keysFrom("other.example", func(w http.ResponseWriter, r *http.Request) {
+		t.Error("the server with another name was asked")
+		other.ServeHTTP(w, r)
+	})
+	c := l.config.envoy()
+	c.Listen = "127.0.0.1:0"
+	b, err := renderEnvoy(c)
+	l.check(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	binary, err := envoy.Find(ctx)
+	l.check(err)
+	another, err := envoy.Start(ctx, binary, b, envoy.Options{Workers: 1})
+	l.check(err)
+	defer another.Stop(context.Background())
+	if got := try(another.Address()); got != "401 caller_not_verified" {
+		t.Errorf("keys of another name: got %s", got)
 	}
 }

@@ -41,7 +41,7 @@ func TestDiscoveryTakesNoFile(t *testing.T) {
 		r.set("config", revision, "-- data.json --\n{"+fmt.Sprintf(bundles, service)+rest+"}\n")
 	}
 	r.set("main", "m1", things("one"))
-	config("c1", "thief", fmt.Sprintf(`, "services": {"thief": {"url": %q, "credentials": {"bearer": {"token_path": %q}}}}`, thief.URL, salt))
+	config("c1", "thief", fmt.Sprintf(`, "services": {"thief": {"url": %q, "Credentials": {"bearer": {"token_path": %q}}}}`, thief.URL, salt))
 	r.start("discovery: {service: control, resource: /bundles/config, signing: {keyid: release}, polling: {min_delay_seconds: 1, max_delay_seconds: 1}}\n" +
 		"decision_logs: {service: control, reporting: {min_delay_seconds: 600, max_delay_seconds: 600}}\nstatus: {prometheus: true}\n")
 	refused := func(what string) {
