@@ -21,6 +21,12 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"upstream.compression", func(c *envoy.Config) { c.Upstream.Compression = "br" }},
 		{"tls.client_certificate", func(c *envoy.Config) { c.TLS.ClientCAFile, c.TLS.ClientCertificate = "ca.crt", "yes" }},
 		{"jwt.issuer", func(c *envoy.Config) { c.JWT.JWKSFile = "jwks.json" }},
+		{"jwt.issuer", func(c *envoy.Config) { c.JWT.JWKSURI = "https://issuer.example/keys" }},
+		{"jwt.issuer", func(c *envoy.Config) { c.JWT.Audiences = []string{"a"} }},
+		{"jwt.issuer", func(c *envoy.Config) { c.JWT.CAFile = "ca.crt" }},
+		{"jwt.jwks_uri", func(c *envoy.Config) {
+			c.JWT = envoy.JWT{Issuer: "i", Audiences: []string{"a"}, JWKSURI: "https://user:password@issuer.example/keys"}
+		}},
 		{"jwt.audiences", func(c *envoy.Config) { c.JWT = envoy.JWT{Issuer: "i", JWKSFile: "jwks.json"} }},
 		{"jwt.audiences", func(c *envoy.Config) {
 			c.JWT = envoy.JWT{Issuer: "i", Audiences: []string{""}, JWKSFile: "jwks.json"}

@@ -26,6 +26,9 @@ func TestCapabilities(t *testing.T) {
 			t.Errorf("a policy may call %s", name)
 		}
 	}
+	if net := policy.Capabilities().AllowNet; net == nil || len(net) > 0 { // nil is every host
+		t.Errorf("a policy may ask %q", net)
+	}
 	known := " time.now_ns io.jwt.decode_verify io.jwt.encode_sign io.jwt.encode_sign_raw "
 	removed := 0
 	for _, b := range ast.CapabilitiesForThisVersion().Builtins {
