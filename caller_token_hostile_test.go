@@ -20,6 +20,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/policy"
 )
 
 // signed makes a token of claims: members that are given replace those of a good one, and
@@ -197,5 +198,25 @@ func TestCallerTokenOfAnotherEnvoy(t *testing.T) {
 	}
 	if n := len(l.Graph.Requests()); n != len(protocols) {
 		t.Errorf("%d requests arrived upstream", n)
+	}
+}
+
+// TestCallerTokenOffline: what is tried without an Envoy needs no token, whatever the
+// configuration says.
+func TestCallerTokenOffline(t *testing.T) {
+	t.Setenv("GRAPHVEIL_SALT", labSalt)
+	t.Setenv("GRAPHVEIL_KEY", labKey)
+	snapshot, err := policy.Load(t.Context(), policy.Config{Paths: []string{policy.Builtin}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGateway(&Config{Envoy: envoy.Config{JWT: envoy.JWT{Issuer: cluster}}}, func() *policy.Snapshot { return snapshot })
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := g.NewExchange()
+	defer x.Close()
+	if _, refusal := x.Request(t.Context(), requestHeadOf("GET", "/v1.0/users")); refusal != nil {
+		t.Errorf("refused: %s", refusal.Code)
 	}
 }
