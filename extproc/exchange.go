@@ -98,6 +98,8 @@ type Exchange struct {
 	repeats  *repeats           // with rewriter
 	inflater *inflate.Inflater  // of the body as it comes, nil if it comes plain
 	pending  bool               // inflater has more of the last chunk
+	held     byte               // the last that left the rewriter, if holds
+	holds    bool
 	record   Record
 }
 

@@ -61,7 +61,9 @@ func (x *Exchange) inflate(dst []byte) ([]byte, *Refusal) {
 	}
 }
 
-// sanitize appends what leaves of a plain part of the body.
+// sanitize appends what leaves of a plain part of the body, but for its last byte: that
+// leaves when more does, or at the end. So a response that was not received in order,
+// be it that only its length or its checksum is wrong, is never whole at the client.
 func (x *Exchange) sanitize(dst, part []byte) ([]byte, *Refusal) {
 	if x.text != nil {
 		var ok bool
@@ -69,9 +71,17 @@ func (x *Exchange) sanitize(dst, part []byte) ([]byte, *Refusal) {
 			return dst, &Refusal{Code: "response_malformed"}
 		}
 	}
+	n := len(dst)
+	if x.holds {
+		dst = append(dst, x.held)
+	}
 	dst, err := x.rewriter.Append(dst, part)
 	if err != nil {
 		return dst, x.bodyRefusal(err)
+	}
+	if last := len(dst) - 1; last >= n {
+		x.held, x.holds = dst[last], true
+		dst = dst[:last]
 	}
 	return dst, nil
 }
@@ -88,6 +98,9 @@ func (x *Exchange) End(dst []byte) ([]byte, *Refusal) {
 		}
 	}
 	n := len(dst)
+	if x.holds {
+		dst, x.holds = append(dst, x.held), false
+	}
 	dst, err := x.rewriter.Finish(dst)
 	if err != nil {
 		return dst[:n], x.refuse(x.bodyRefusal(err))
