@@ -172,6 +172,9 @@ func TestBrokenOff(t *testing.T) {
 			if !strings.HasPrefix(string(r.Body), strings.TrimSuffix(sanitized, "]}")) {
 				t.Errorf("released %s", r.Body)
 			}
+			if string(r.Body) == sanitized {
+				t.Error("all of it left before its end")
+			}
 			record := w.log.records(t, 1)[0]
 			if test.reset && record["outcome"] != "aborted" || !test.reset && (record["outcome"] != "refused" || record["code"] != test.code) {
 				t.Errorf("record %v", record)
