@@ -132,7 +132,6 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	go p.watch("watching the keys", func() error { return reloader.watch(run) })
 	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
 	go p.watch("serving the admin endpoint", func() error { return admin.serve(run, p.admin) })
-	go p.reportReady(run)
 	go listener.KeepPlace(run, log)
 	if admin.Listener == nil {
 		log.Info("processor.admin is in use: it is served here when its process lets go of it", "admin", admin.address)
@@ -143,6 +142,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 		attrs = append(attrs, "policy", s.Revision(), "endpoints", len(s.Endpoints()))
 	}
 	log.Info("processor listening", attrs...)
+	go p.reportReady(run) // which says so, after that
 	return p, nil
 }
 
