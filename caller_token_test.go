@@ -42,6 +42,25 @@ func callerTokens(t *testing.T) (l *lab, issuer *entra.Issuer) {
 	return l, issuer
 }
 
+// writeKeys puts the issuer's keys into jwks_file.
+func (l *lab) writeKeys(issuer *entra.Issuer) {
+	keys, err := json.Marshal(issuer.Keys())
+	l.check(err)
+	l.config.Envoy.JWT.JWKSFile = l.write("jwks.json", string(keys))
+}
+
+// logsHaveNo looks for what is a caller's own in the log and in the access log.
+func (r *running) logsHaveNo(t *testing.T, secrets ...string) {
+	t.Helper()
+	for where, text := range map[string]string{"the log": r.logs.String(), "the access log": r.access.String()} {
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s has a caller's token, or what is in it", where)
+			}
+		}
+	}
+}
+
 // keysOf serves the issuer's keys over TLS, or an error while broken is true.
 func (l *lab) keysOf(issuer *entra.Issuer, broken *atomic.Bool) (uri string) {
 	return l.keysFrom("localhost", func(w http.ResponseWriter, r *http.Request) {
@@ -71,9 +90,7 @@ func TestCallerToken(t *testing.T) {
 		t.Run(source, func(t *testing.T) {
 			l, issuer := callerTokens(t)
 			if source == "jwks_file" {
-				keys, err := json.Marshal(issuer.Keys())
-				l.check(err)
-				l.config.Envoy.JWT.JWKSFile = l.write("jwks.json", string(keys))
+				l.writeKeys(issuer)
 			} else {
 				l.config.Envoy.JWT.JWKSURI = l.keysOf(issuer, &atomic.Bool{})
 			}
@@ -135,13 +152,7 @@ func TestCallerToken(t *testing.T) {
 					t.Errorf("%s, token in the URL: got %s", protocol, &response)
 				}
 			}
-			for where, text := range map[string]string{"the log": r.logs.String(), "the access log": r.access.String()} {
-				for _, secret := range []string{valid, parts[1], tokenReader} {
-					if strings.Contains(text, secret) {
-						t.Errorf("%s has a caller's token, or what is in it", where)
-					}
-				}
-			}
+			r.logsHaveNo(t, valid, parts[1], tokenReader)
 		})
 	}
 }
@@ -150,9 +161,7 @@ func TestCallerToken(t *testing.T) {
 func TestCallerTokenOfLink(t *testing.T) {
 	l, issuer := callerTokens(t)
 	l.config.Policy.Paths = []string{"builtin"}
-	keys, err := json.Marshal(issuer.Keys())
-	l.check(err)
-	l.config.Envoy.JWT.JWKSFile = l.write("jwks.json", string(keys))
+	l.writeKeys(issuer)
 	r := l.start()
 	as := func(subject, target string) wireResponse {
 		token, err := issuer.Token(subject, doorAudience, time.Hour) // a new one each time

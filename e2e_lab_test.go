@@ -20,6 +20,7 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
 	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/envoy/envoytest"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
 )
 
@@ -185,13 +186,13 @@ func (l *lab) client(protocol string, certificates ...tls.Certificate) *http.Cli
 type running struct {
 	*sidecar
 	address      string
-	logs, access *logBuffer
+	logs, access *envoytest.Buffer
 }
 
 // start runs the sidecar in this process and waits until it is ready.
 func (l *lab) start() *running {
 	l.t.Helper()
-	r := &running{logs: &logBuffer{}, access: &logBuffer{}}
+	r := &running{logs: &envoytest.Buffer{}, access: &envoytest.Buffer{}}
 	log, err := l.config.Log.logger(r.logs)
 	l.check(err)
 	r.sidecar = l.startSidecar(log, r)

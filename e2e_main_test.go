@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -37,24 +35,6 @@ func graphveil(t testing.TB, args ...string) *exec.Cmd {
 	command := exec.Command(binary, args...)
 	command.Env = append(os.Environ(), runAsGraphveil+"=1")
 	return command
-}
-
-// logBuffer is a bytes.Buffer for goroutines.
-type logBuffer struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.String()
 }
 
 // compareWithFile compares text with a file of the repository that a test

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/graphveil/graphveil/bench/tenant/graph"
+	"github.com/graphveil/graphveil/envoy/envoytest"
 	"github.com/graphveil/graphveil/policy/opa/opatest"
 )
 
@@ -50,7 +51,7 @@ func TestBundles(t *testing.T) {
 	}
 	l.config.Policy.Paths = []string{"builtin"}
 	l.config.Policy.OPAConfig = l.write("opa.yaml", control.Config(key, opatest.BundleSection("denials")+reporting))
-	r := &running{logs: &logBuffer{}, access: &logBuffer{}}
+	r := &running{logs: &envoytest.Buffer{}, access: &envoytest.Buffer{}}
 	log, err := l.config.Log.logger(r.logs)
 	l.check(err)
 	r.sidecar = l.startSidecar(log, r)

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/graphveil/graphveil/envoy/envoytest"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
 )
 
@@ -68,12 +69,12 @@ type keysRig struct {
 	t        *testing.T
 	dir      string
 	reloader *keyReloader
-	logs     *logBuffer
+	logs     *envoytest.Buffer
 }
 
 func newKeysRig(t *testing.T, config func(dir string) PseudonymConfig) *keysRig {
 	t.Helper()
-	k := &keysRig{t: t, dir: t.TempDir(), logs: &logBuffer{}}
+	k := &keysRig{t: t, dir: t.TempDir(), logs: &envoytest.Buffer{}}
 	c := config(k.dir)
 	keys, err := c.keys()
 	if err != nil {

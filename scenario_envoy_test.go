@@ -32,7 +32,7 @@ type throughEnvoy struct {
 	script    *scenarioUpstream
 	policy    atomic.Pointer[policy.Snapshot]
 	records   chan map[string]any
-	log       *logBuffer
+	log       *envoytest.Buffer
 	registry  *prometheus.Registry
 	clients   map[string]*http.Client
 	seed      uint64
@@ -41,7 +41,7 @@ type throughEnvoy struct {
 func newThroughEnvoy(t *testing.T, http2 bool, seed uint64) *throughEnvoy {
 	d := &throughEnvoy{
 		authority: envoytest.NewAuthority(t), http2: http2, script: &scenarioUpstream{}, records: make(chan map[string]any, 1),
-		log: &logBuffer{}, registry: prometheus.NewRegistry(), clients: map[string]*http.Client{}, seed: seed,
+		log: &envoytest.Buffer{}, registry: prometheus.NewRegistry(), clients: map[string]*http.Client{}, seed: seed,
 	}
 	g := scenarioGateway(t, d.policy.Load)
 	server, err := extproc.NewServer(extproc.ServerConfig{

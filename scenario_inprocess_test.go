@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/graphveil/graphveil/envoy/envoytest"
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/extproc/extproctest"
 )
@@ -17,14 +18,14 @@ import (
 type inProcess struct {
 	envoy    *extproctest.Envoy
 	script   *scenarioUpstream
-	log      *logBuffer
+	log      *envoytest.Buffer
 	record   map[string]any // the last one that was written
 	registry *prometheus.Registry
 	seed     uint64
 }
 
 func newInProcess(t *testing.T, g *extproc.Gateway, seed uint64) *inProcess {
-	d := &inProcess{script: &scenarioUpstream{}, log: &logBuffer{}, registry: prometheus.NewRegistry(), seed: seed}
+	d := &inProcess{script: &scenarioUpstream{}, log: &envoytest.Buffer{}, registry: prometheus.NewRegistry(), seed: seed}
 	server, err := extproc.NewServer(extproc.ServerConfig{
 		Gateway: g, Tokens: scenarioTokens{}, Metrics: extproc.NewMetrics(d.registry),
 		Log: slog.New(slog.NewJSONHandler(d, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -32,7 +32,7 @@ type Envoy struct {
 	URL string
 
 	authority      *Authority
-	accessLog, log *buffer
+	accessLog, log *Buffer
 }
 
 // Binary is the path of an Envoy; the test fails if there is none.
@@ -106,7 +106,7 @@ func render(t testing.TB, config envoy.Config) *bootstrapv3.Bootstrap {
 func start(t testing.TB, a *Authority, bootstrap *bootstrapv3.Bootstrap, workers int) *Envoy {
 	t.Helper()
 	binary := Binary(t)
-	e := &Envoy{authority: a, accessLog: &buffer{}, log: &buffer{}}
+	e := &Envoy{authority: a, accessLog: &Buffer{}, log: &Buffer{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("envoy's log:\n%s", e.log)
@@ -177,19 +177,22 @@ func (e *Envoy) AccessLog(t testing.TB) []map[string]any {
 	return lines
 }
 
-// buffer is a bytes.Buffer for goroutines.
-type buffer struct {
+// Buffer is a bytes.Buffer for goroutines, such as what a process writes and a test reads.
+// The zero Buffer is empty.
+type Buffer struct {
 	mu    sync.Mutex
 	bytes bytes.Buffer
 }
 
-func (b *buffer) Write(p []byte) (int, error) {
+// Write implements io.Writer. It never fails.
+func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.bytes.Write(p)
 }
 
-func (b *buffer) String() string {
+// String returns all that was written.
+func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.bytes.String()

@@ -21,6 +21,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/graphveil/graphveil/bench/tenant"
+	"github.com/graphveil/graphveil/envoy/envoytest"
 )
 
 // insidePod says, in the environment, that a test has a network of its own.
@@ -89,7 +90,7 @@ type pod struct {
 
 type container struct {
 	*exec.Cmd
-	logs  buffer
+	logs  envoytest.Buffer
 	ended chan error
 }
 

@@ -23,31 +23,14 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant"
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
+	"github.com/graphveil/graphveil/envoy/envoytest"
 )
-
-// buffer is a bytes.Buffer for a process and a test.
-type buffer struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.String()
-}
 
 // running is a Pod whose containers are processes of this machine: their arguments
 // and files are those of the Pod, with each mount in a folder, and addresses of loopback.
 type running struct {
 	processor, envoy *exec.Cmd
-	logs             buffer
+	logs             envoytest.Buffer
 	probes           string // of Envoy
 	address          string // that clients connect to
 }
@@ -283,7 +266,7 @@ func TestRollout(t *testing.T) {
 	service.Store(&before.address)
 	var stopping atomic.Bool
 	var served atomic.Int64
-	var failed buffer
+	var failed envoytest.Buffer
 	var load sync.WaitGroup
 	for i := range 8 {
 		load.Go(func() {

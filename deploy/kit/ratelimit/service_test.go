@@ -10,37 +10,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"github.com/graphveil/graphveil/envoy/envoytest"
 )
-
-// buffer is a bytes.Buffer for a process and a test.
-type buffer struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.String()
-}
 
 // service is the rate limit service with its store.
 type service struct {
 	store   *miniredis.Miniredis
 	process *exec.Cmd
-	log     buffer
+	log     envoytest.Buffer
 	address string // gRPC, for Envoy
 	debug   string // HTTP
 	root    string // its RUNTIME_ROOT

@@ -17,6 +17,7 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant"
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
+	"github.com/graphveil/graphveil/envoy/envoytest"
 )
 
 const (
@@ -50,8 +51,8 @@ func newTenant(t *testing.T) *tenant.Tenant {
 type sidecar struct {
 	url    string
 	client *http.Client
-	access buffer
-	log    buffer
+	access envoytest.Buffer
+	log    envoytest.Buffer
 }
 
 // startSidecar starts one that asks the service at an address; more are lines below
