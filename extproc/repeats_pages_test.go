@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/graphveil/graphveil/bench/tenant/graph"
@@ -38,7 +39,9 @@ func (c counting) AppendTokenized(dst, value []byte) []byte {
 }
 
 // What pays for the table: on pages of the synthetic tenant, whose people write to
-// anyone, it finds at least these shares of the tokens. Run with -v to see them.
+// anyone, it finds at least these shares of the tokens, in the median of seeds: with
+// one seed of a hundred two values of every message have the same slot and take each
+// other's place. Run with -v to see the shares.
 func TestRepeatsOnPages(t *testing.T) {
 	g := repeatGateway(t)
 	s, err := graph.New(graph.Config{Seed: 5, Users: 2000, Messages: 400, BaseURL: "https://graph.example", Authorize: func(string) ([]string, error) {
@@ -59,31 +62,48 @@ func TestRepeatsOnPages(t *testing.T) {
 		{"teams", "/v1.0/chats/" + url.PathEscape(chat) + "/messages?$top=50", 100, 0.7},
 		{"users", "/v1.0/users?$top=500", 1500, 0.2},
 	} {
-		x := g.NewExchange()
-		forward, refusal := x.Request(t.Context(), RequestHead{Method: http.MethodGet, Target: page.target})
-		if refusal != nil {
-			t.Fatalf("%s: %s", page.name, refusal.Code)
-		}
-		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://graph.example"+forward.Path, nil)
-		request.Header.Set("Authorization", "Bearer test")
-		response := httptest.NewRecorder()
-		s.ServeHTTP(response, request)
-		if _, refusal := x.Response(ResponseHead{Status: response.Code, Headers: []Header{{Name: "content-type", Value: "application/json"}}}); refusal != nil {
-			t.Fatalf("%s: %s", page.name, refusal.Code)
-		}
-		tried, found := 0, 0
-		x.rewriter.Reset(x.plan, counting{tokens{x}, &tried, &found})
-		if _, refusal := x.Body(nil, response.Body.Bytes()); refusal != nil {
-			t.Fatalf("%s: %s", page.name, refusal.Code)
-		}
-		if _, refusal := x.End(nil); refusal != nil {
-			t.Fatalf("%s: %s", page.name, refusal.Code)
-		}
-		x.Close()
-		share := float64(found) / float64(tried)
-		t.Logf("%s: %d of %d tokens, %.2f", page.name, found, tried, share)
-		if tried < page.tokens || share < page.share {
-			t.Errorf("%s: %d of %d tokens are remembered, want a share of %v of %d", page.name, found, tried, page.share, page.tokens)
-		}
+		t.Run(page.name, func(t *testing.T) {
+			shares := make([]float64, 9)
+			for i := range shares {
+				tried, found := countRepeats(t, g, s, page.target)
+				if tried < page.tokens {
+					t.Fatalf("%d tokens are asked for, want %d at least", tried, page.tokens)
+				}
+				shares[i] = float64(found) / float64(tried)
+			}
+			slices.Sort(shares)
+			t.Logf("shares remembered: %.2f", shares)
+			if median := shares[len(shares)/2]; median < page.share {
+				t.Errorf("a share of %.2f of the tokens is remembered, want %.2f at least", median, page.share)
+			}
+		})
 	}
+}
+
+// countRepeats counts the tokens that the answer to a request asks for, and those of
+// them that a table with a seed of its own remembers.
+func countRepeats(t *testing.T, g *Gateway, s http.Handler, target string) (tried, found int) {
+	t.Helper()
+	x := g.NewExchange()
+	defer x.Close()
+	forward, refusal := x.Request(t.Context(), RequestHead{Method: http.MethodGet, Target: target})
+	if refusal != nil {
+		t.Fatal(refusal.Code)
+	}
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://graph.example"+forward.Path, nil)
+	request.Header.Set("Authorization", "Bearer test")
+	response := httptest.NewRecorder()
+	s.ServeHTTP(response, request)
+	if _, refusal := x.Response(ResponseHead{Status: response.Code, Headers: []Header{{Name: "content-type", Value: "application/json"}}}); refusal != nil {
+		t.Fatal(refusal.Code)
+	}
+	x.repeats = newRepeats(repeatSlots, repeatBytes)
+	x.rewriter.Reset(x.plan, counting{tokens{x}, &tried, &found})
+	if _, refusal := x.Body(nil, response.Body.Bytes()); refusal != nil {
+		t.Fatal(refusal.Code)
+	}
+	if _, refusal := x.End(nil); refusal != nil {
+		t.Fatal(refusal.Code)
+	}
+	return tried, found
 }
