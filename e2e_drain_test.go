@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,9 +83,10 @@ func (c *child) find(t testing.TB, message string) (found record) {
 }
 
 // end waits until the process has ended by itself, as it should, and left
-// nothing behind.
+// nothing behind. One that does not end within a minute says where it is.
 func (c *child) end(t *testing.T, l *lab) {
 	t.Helper()
+	defer time.AfterFunc(time.Minute, func() { _ = c.Process.Signal(syscall.SIGQUIT) }).Stop()
 	if err := c.Wait(); err != nil {
 		t.Errorf("the process ended with %v", err)
 	}
@@ -233,6 +235,10 @@ func TestDrainServe(t *testing.T) {
 // TestHangup sends what a terminal does when it is closed, and who expects that files
 // are read again: the processor ends in order, unless nohup started it.
 func TestHangup(t *testing.T) {
+	// Tests that nohup started would hand on that it is ignored; what is caught is
+	// reset for a process that is started.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
 	l := newLab(t, nil)
 	c := l.launch("serve")
 	l.check(c.Process.Signal(syscall.SIGHUP))

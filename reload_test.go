@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,16 +56,15 @@ func TestReload(t *testing.T) {
 		t.Fatal("the request did not arrive upstream")
 	}
 
-	within := func(what, want string) {
+	var times []time.Duration
+	change := func(text, want string) {
 		t.Helper()
+		l.write("policy/custom.rego", text)
 		changed := time.Now()
-		wait(t, what, func() bool { return ask() == want })
-		if took := time.Since(changed); took > time.Second {
-			t.Errorf("%s took %v", what, took)
-		}
+		wait(t, "the changed policy to be in force", func() bool { return ask() == want })
+		times = append(times, time.Since(changed))
 	}
-	l.write("policy/custom.rego", denyAll)
-	within("a denial to be in force", denied)
+	change(denyAll, denied)
 	if revision() == first {
 		t.Error("another policy has the same revision")
 	}
@@ -90,13 +90,19 @@ func TestReload(t *testing.T) {
 	if got := ask(); got != denied || revision() != second {
 		t.Errorf("after a bad policy: %s, %s", got, revision())
 	}
-	l.write("policy/custom.rego", open)
-	within("the denial to be gone", "200")
+	change(open, "200")
 	if revision() != first {
 		t.Error("the same policy has another revision")
 	}
 	if _, text := get(t, r.adminURL+"/metrics"); !strings.Contains(text, `graphveil_policy_reloads_total{result="ok"} 2`) {
 		t.Errorf("reloads: %s", linesWith(text, "reloads_total"))
+	}
+
+	// The median, for a machine may be busy with something else at times.
+	change(denyAll, denied)
+	slices.Sort(times)
+	if times[1] > time.Second {
+		t.Errorf("changes are in force after %v", times)
 	}
 }
 
