@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -273,7 +274,12 @@ func (s *sources) readBundle(p *problems, name string, verification *bundle.Veri
 		return
 	}
 	defer file.Close()
-	b, err := bundle.NewReader(file).
+	text, err := ReadArchive(file, MaxUnpacked)
+	if err != nil {
+		p.add(&Error{Code: "bundle_error", File: name, Message: "reading the bundle: " + causeOf(err)})
+		return
+	}
+	b, err := bundle.NewReader(bytes.NewReader(text)).
 		WithSkipBundleVerification(verification == nil).WithBundleVerificationConfig(verification).
 		WithLazyLoadingMode(false).WithProcessAnnotations(true).Read()
 	if err != nil {

@@ -247,13 +247,16 @@ func isLoopback(host string) bool {
 type guard struct {
 	// boot is the configuration of the start, which OPA puts over a discovered one.
 	boot map[string]any
+	// bounds are for the bundles that are fetched.
+	bounds bounds
 }
 
 // OnConfig implements hooks.ConfigHook.
-func (*guard) OnConfig(_ context.Context, c *config.Config) (*config.Config, error) {
+func (g *guard) OnConfig(_ context.Context, c *config.Config) (*config.Config, error) {
 	if err := check(c); err != nil {
 		return nil, err
 	}
+	g.bounds.observe(c)
 	return c, bound(c, nil)
 }
 
@@ -265,6 +268,7 @@ func (g *guard) OnConfigDiscovery(_ context.Context, c *config.Config) (*config.
 	if err := checkDiscovered(c); err != nil {
 		return nil, err
 	}
+	g.bounds.observe(c)
 	return c, bound(c, g.boot)
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/plugins"
 	"github.com/open-policy-agent/opa/v1/plugins/bundle"
 	"github.com/open-policy-agent/opa/v1/plugins/discovery"
+	"github.com/open-policy-agent/opa/v1/tracing"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/graphveil/graphveil/policy"
@@ -58,10 +59,12 @@ func New(ctx context.Context, c *Config, engine *policy.Engine, log *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("making the store of bundles: %w", err)
 	}
-	own := &guard{c.boot}
+	own := &guard{boot: c.boot}
+	transports()
 	p.manager, err = plugins.New(c.raw, uuid.NewString(), p.store,
 		plugins.Logger(logger{log, slog.LevelDebug, p.decisions.failed}), plugins.ConsoleLogger(logger{log, slog.LevelInfo, nil}),
-		plugins.WithHooks(hooks.New(own)), plugins.WithPrometheusRegister(measured{r}))
+		plugins.WithHooks(hooks.New(own)), plugins.WithPrometheusRegister(measured{r}),
+		plugins.WithDistributedTracingOpts(tracing.NewOptions(&own.bounds)))
 	if err != nil {
 		return nil, c.wrong(err)
 	}
