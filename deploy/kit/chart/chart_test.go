@@ -236,6 +236,59 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
+// Whoever comes through a node's port or a load balancer keeps the address that the network
+// policy looks at: that of a node is let in to the Pods of that node, whatever the policy says.
+func TestLoadBalancer(t *testing.T) {
+	for _, known := range []string{
+		"tls: {clientCA: {configMap: clients}}",
+		"config: {envoy: {jwt: {issuer: 'https://issuer.example', audiences: [graphveil], jwks_uri: 'https://issuer.example/keys'}}}",
+		"gateway: {networkPolicy: {acknowledgeRisk: every pod of the cluster may read through this gateway}}",
+	} {
+		o := gateway(t, minimal, "gateway: {service: {type: LoadBalancer}}", known)
+		if s := o.service.Spec; s.Type != corev1.ServiceTypeLoadBalancer || s.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal {
+			t.Errorf("%s: %s, %q", known, s.Type, s.ExternalTrafficPolicy)
+		}
+		checkGateway(t, o)
+	}
+	if s := gateway(t, minimal).service.Spec; s.ExternalTrafficPolicy != "" {
+		t.Errorf("%s: %q, which Kubernetes refuses", s.Type, s.ExternalTrafficPolicy)
+	}
+}
+
+// Two applications of one release, each with a sidecar, have configurations of their own.
+func TestSidecarsOfOneRelease(t *testing.T) {
+	umbrella := load(t, application)
+	umbrella.Metadata.Name = "umbrella"
+	umbrella.Templates = nil
+	all := map[string]any{}
+	for _, name := range []string{"reader", "writer"} {
+		app := load(t, application)
+		app.Metadata.Name = name
+		app.AddDependency(load(t, chartDir))
+		umbrella.AddDependency(app)
+		all[name] = map[string]any{"graphveil": values(t, minimal, "shape: sidecar", "fullnameOverride: "+name+"-graphveil")}
+	}
+	files, err := render(umbrella, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"reader", "writer"} {
+		own := map[string]string{}
+		for file, text := range files {
+			if strings.HasPrefix(file, "umbrella/charts/"+name+"/") {
+				own[file] = text
+			}
+		}
+		o := decode(t, own)
+		if o.config == nil || o.config.Name != name+"-graphveil" {
+			t.Errorf("%s: the ConfigMap is %v", name, o.config)
+		}
+		if v := byName(o.deployment.Spec.Template.Spec.Volumes)["graphveil-config"]; v.ConfigMap == nil || v.ConfigMap.Name != name+"-graphveil" {
+			t.Errorf("%s reads %v", name, v.ConfigMap)
+		}
+	}
+}
+
 // The first request of the notes is one that the policy serves, or none is named.
 func TestNotes(t *testing.T) {
 	for text, users := range map[string]bool{
@@ -279,6 +332,14 @@ func TestRefused(t *testing.T) {
 		{"every namespace", "gateway: {networkPolicy: {clients: [{namespaceSelector: {}}]}}", "a peer that is everybody"},
 		{"every namespace, said at length", "gateway: {networkPolicy: {clients: [{namespaceSelector: {matchLabels: {}}, podSelector: {matchExpressions: []}}]}}", "a peer that is everybody"},
 		{"every address", "gateway: {networkPolicy: {clients: [{podSelector: {matchLabels: {a: b}}}, {ipBlock: {cidr: 0.0.0.0/0}}]}}", "a peer that is everybody"},
+		{"every namespace, by a label that each has", "gateway: {networkPolicy: {clients: [{namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]}}]}}", "a peer that is everybody"},
+		{"every namespace but one", "gateway: {networkPolicy: {clients: [{namespaceSelector: {matchExpressions: [{key: team, operator: NotIn, values: [guests]}]}}]}}", "a peer that is everybody"},
+		{"every Pod but some", "gateway: {networkPolicy: {clients: [{namespaceSelector: {}, podSelector: {matchExpressions: [{key: guest, operator: DoesNotExist}]}}]}}", "a peer that is everybody"},
+		{"every address, in halves", "gateway: {networkPolicy: {clients: [{ipBlock: {cidr: 0.0.0.0/1}}, {ipBlock: {cidr: 128.0.0.0/1}}]}}", "a peer that is everybody"},
+		{"an operator that there is not", "gateway: {networkPolicy: {clients: [{podSelector: {matchExpressions: [{key: a, operator: in, values: [b]}]}}]}}", "operator"},
+		{"open to who comes from outside", "gateway: {service: {type: LoadBalancer}}", "gateway.service.type is LoadBalancer"},
+		{"optional certificates for who comes from outside", "gateway: {service: {type: LoadBalancer}}\ntls: {clientCA: {configMap: a, mode: optional}}", "gateway.service.type is LoadBalancer"},
+		{"a name that is none", "fullnameOverride: a_b", "fullnameOverride"},
 		{"a selector that Kubernetes would not know", "gateway: {networkPolicy: {clients: [{namespaceSelector: {matchLabels: {a: b}}, podselector: {matchLabels: {c: d}}}]}}", "podselector"},
 		{"names anywhere", "gateway: {networkPolicy: {dns: null}}", "dns"},
 		{"the cloud anywhere", "gateway: {networkPolicy: {cloud: null}}", "cloud"},
@@ -319,6 +380,8 @@ func TestRefused(t *testing.T) {
 	if o := gateway(t, minimal, "gateway: {networkPolicy: {enabled: false, acknowledgeRisk: every pod of the cluster may read through this gateway}}"); o.networkPolicy != nil {
 		t.Error("a network policy that is off")
 	}
+	// Labels that somebody has to have are no refusal.
+	gateway(t, minimal, "gateway: {networkPolicy: {clients: [{namespaceSelector: {matchExpressions: [{key: team, operator: In, values: [a]}]}}, {namespaceSelector: {}, podSelector: {matchExpressions: [{key: reader, operator: Exists}]}}, {ipBlock: {cidr: 10.0.0.0/8}}]}}")
 	app := load(t, application)
 	app.AddDependency(load(t, chartDir))
 	if _, err := render(app, map[string]any{"graphveil": values(t, minimal, "shape: gateway")}); err == nil || !strings.Contains(err.Error(), "a gateway has a Pod of its own") {

@@ -171,6 +171,7 @@ func TestEveryValueIsUsed(t *testing.T) {
 		"token.audience":       "api://own",
 		"sidecar.capture":      "hosts",
 		"gateway.service.type": "LoadBalancer",
+		"fullnameOverride":     "graph",
 
 		"images.processor.digest":     "sha256:" + strings.Repeat("a", 64),
 		"images.processor.pullPolicy": "Always",
@@ -206,6 +207,7 @@ func TestEveryValueIsUsed(t *testing.T) {
 		"policy.builtin":                        "policy: {configMap: a}",
 		"gateway.replicas":                      "gateway: {autoscaling: {enabled: false}}",
 		"sidecar.capture":                       "shape: sidecar",
+		"gateway.service.type":                  "tls: {clientCA: {configMap: a}}",
 		"gateway.networkPolicy.acknowledgeRisk": "gateway: {networkPolicy: {enabled: false}}",
 		"gateway.networkPolicy.enabled":         "tls: {clientCA: {configMap: a}}",
 	}

@@ -26,12 +26,16 @@
     {{- fail (printf "gateway.networkPolicy.enabled is false, and no certificate is asked of clients: every Pod could read\nhint: tls.clientCA.configMap, or gateway.networkPolicy.acknowledgeRisk: %q" $risk) -}}
   {{- end -}}
   {{- range $v.gateway.networkPolicy.clients -}}
-    {{- $pods := or (dig "podSelector" "matchLabels" dict .) (dig "podSelector" "matchExpressions" list .) -}}
-    {{- $namespaces := or (not (hasKey . "namespaceSelector")) (dig "namespaceSelector" "matchLabels" dict .) (dig "namespaceSelector" "matchExpressions" list .) -}}
-    {{- $all := or (hasSuffix "/0" (dig "ipBlock" "cidr" "" .)) (not (or $pods $namespaces)) -}}
+    {{- $pods := include "graphveil.names" .podSelector -}}
+    {{- $namespaces := or (not (hasKey . "namespaceSelector")) (include "graphveil.names" .namespaceSelector) -}}
+    {{- $all := or (regexMatch "/0*[0-7]$" (dig "ipBlock" "cidr" "" .)) (not (or $pods $namespaces)) -}}
     {{- if and $v.gateway.networkPolicy.enabled $all (not $certificates) (ne $v.gateway.networkPolicy.acknowledgeRisk $risk) -}}
       {{- fail (printf "gateway.networkPolicy.clients has a peer that is everybody, and no certificate is asked of clients\nhint: labels of Pods or namespaces, tls.clientCA.configMap, or gateway.networkPolicy.acknowledgeRisk: %q" $risk) -}}
     {{- end -}}
+  {{- end -}}
+  {{- $known := or $certificates (dig "envoy" "jwt" "issuer" "" $v.config) -}}
+  {{- if and (eq $v.gateway.service.type "LoadBalancer") (not $known) (ne $v.gateway.networkPolicy.acknowledgeRisk $risk) -}}
+    {{- fail (printf "gateway.service.type is LoadBalancer, and clients show neither a certificate nor a token: a network policy is not made for who comes from outside of the cluster\nhint: tls.clientCA.configMap, config.envoy.jwt, or gateway.networkPolicy.acknowledgeRisk: %q" $risk) -}}
   {{- end -}}
 {{- end -}}
 {{- range $keys := list "processor.listen" "processor.admin" "processor.drain_timeout" "envoy.listen" "envoy.tls" "envoy.admin" "envoy.access_log" "pseudonyms.salt_file" "pseudonyms.key_file" -}}
@@ -50,6 +54,17 @@
 {{- if and $v.policy.configMap (hasKey ($v.config.policy | default dict) "paths") -}}
   {{- fail "config.policy.paths and policy.configMap are both given\nhint: leave one out; policy.builtin adds the shipped connectors" -}}
 {{- end -}}
+{{- end }}
+
+{{/* Whether a selector says whom it means, and not only whom it leaves out: true or nothing. Each
+namespace has its name as a label. */}}
+{{- define "graphveil.names" -}}
+{{- $selector := . | default dict -}}
+{{- $named := not (empty $selector.matchLabels) -}}
+{{- range $selector.matchExpressions -}}
+  {{- if or (eq .operator "In") (and (eq .operator "Exists") (ne .key "kubernetes.io/metadata.name")) -}}{{- $named = true -}}{{- end -}}
+{{- end -}}
+{{- if $named -}}true{{- end -}}
 {{- end }}
 
 {{/* Whether the service account's token is how to sign in: true or nothing. */}}

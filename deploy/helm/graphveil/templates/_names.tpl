@@ -1,6 +1,6 @@
 {{/* The name of everything: that of the release, which has 53 characters at most; a Service's name has 63. */}}
 {{- define "graphveil.name" -}}
-{{- if contains "graphveil" .Release.Name -}}{{ .Release.Name }}{{- else -}}{{ printf "%s-graphveil" .Release.Name }}{{- end -}}
+{{- if .Values.fullnameOverride -}}{{ .Values.fullnameOverride }}{{- else if contains "graphveil" .Release.Name -}}{{ .Release.Name }}{{- else -}}{{ printf "%s-graphveil" .Release.Name }}{{- end -}}
 {{- end }}
 
 {{- define "graphveil.selector" -}}
