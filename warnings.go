@@ -46,7 +46,7 @@ func (c *Config) processorWarnings(s secrets) []envoy.Warning {
 func opaWarnings(c *opa.Config) []envoy.Warning {
 	var all []envoy.Warning
 	for _, name := range c.Plain() {
-		all = append(all, envoy.Warning{Code: "opa_service_plain", Hint: fmt.Sprintf("the service %q of policy.opa_config gets credentials over http, and whoever is on the way reads them: use https", name)})
+		all = append(all, envoy.Warning{Code: "opa_service_plain", Hint: fmt.Sprintf("the service %q of policy.opa_config gets credentials over http, or whatever its certificate is (allow_insecure_tls), and whoever is on the way reads them: use https, with tls.ca_cert for an authority of your own", name)})
 	}
 	return all
 }

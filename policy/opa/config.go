@@ -30,7 +30,7 @@ type Config struct {
 	discovers bool
 	// records: there are decision logs, or discovery may bring them.
 	records bool
-	// plain are the services that get credentials without TLS.
+	// plain are the services that get credentials without TLS, or without a look at the certificate.
 	plain []string
 	// unknown are complaints about options that OPA does not know.
 	unknown []string
@@ -69,7 +69,8 @@ func Read(file string) (*Config, error) {
 		return nil, c.wrong(err)
 	}
 	for name, service := range services {
-		if at, err := url.Parse(fmt.Sprint(service["url"])); err == nil && at.Scheme == "http" && service["credentials"] != nil && !isLoopback(at.Hostname()) {
+		at, err := url.Parse(fmt.Sprint(service["url"]))
+		if err == nil && (at.Scheme == "http" || service["allow_insecure_tls"] == true) && service["credentials"] != nil && !isLoopback(at.Hostname()) {
 			c.plain = append(c.plain, name)
 		}
 	}
@@ -89,7 +90,8 @@ func Read(file string) (*Config, error) {
 // Delivers tells whether the policy comes by bundles.
 func (c *Config) Delivers() bool { return c.delivers }
 
-// Plain are the names of the services that get credentials without TLS, sorted.
+// Plain are the names of the services that get credentials without TLS, or whoever they
+// are (allow_insecure_tls), sorted.
 func (c *Config) Plain() []string { return c.plain }
 
 // Discovers tells whether discovery brings more of the configuration. OPA replaces
@@ -192,6 +194,8 @@ func checkKey(key, algorithm string) error {
 		return errors.New("it is the name of a file, and OPA takes the text of the key\nhint: put the public key here, or into an environment variable and ${NAME} here")
 	case strings.HasPrefix(algorithm, "HS") && len(key) < minSecret:
 		return fmt.Errorf("a shared secret of less than %d bytes can be guessed\nhint: sign with RS256 or ES256 and give the public key", minSecret)
+	case strings.HasPrefix(algorithm, "HS") && block != nil:
+		return errors.New("it is a key in PEM form, and as a shared secret whoever has the public key could sign\nhint: name the algorithm of the key, RS256 or ES256, or leave it out for RS256")
 	case strings.HasPrefix(algorithm, "HS"):
 		return nil
 	case block == nil:
@@ -210,10 +214,14 @@ func checkDiscovered(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	const hint = "hint: give the service in policy.opa_config, and only refer to it"
 	for _, service := range services {
 		for option := range service {
-			if strings.EqualFold(option, "credentials") || strings.EqualFold(option, "tls") {
-				return fmt.Errorf("services: discovery may not bring %s, which can name any file of the process\nhint: give the service in policy.opa_config, and only refer to it", strings.ToLower(option))
+			switch {
+			case strings.EqualFold(option, "credentials"), strings.EqualFold(option, "tls"):
+				return fmt.Errorf("services: discovery may not bring %s, which can name any file of the process\n"+hint, strings.ToLower(option))
+			case strings.EqualFold(option, "allow_insecure_tls"): // for one that has credentials, too
+				return errors.New("services: discovery may not bring allow_insecure_tls, which shows credentials to who is on the way\n" + hint)
 			}
 		}
 	}

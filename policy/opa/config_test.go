@@ -59,6 +59,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a file name for a secret", withKey(keyFile, "HS256"), "name of a file"},
 		{"a file name for a key", withKey(keyFile, "ES256"), "name of a file"},
 		{"no PEM", withKey("MFkwEwYHKoZIzj0CAQYI", "ES256"), "no key in PEM form"},
+		{"a public key as a secret", withKey(key.Public, "HS256"), "whoever has the public key could sign"},
 		{"the private key", withKey(key.Private(), "ES256"), "private key"},
 	} {
 		_, file, err := readConfig(t, test.text)
@@ -85,10 +86,11 @@ func TestReadRefuses(t *testing.T) {
 func TestPlainServices(t *testing.T) {
 	const rest = "status: {service: a}\nservices: "
 	for text, want := range map[string]string{
-		rest + "{a: {url: 'http://opa.example.org', credentials: {bearer: {token: x}}}}":                                                            "a",
-		rest + "[{name: a, url: 'http://192.0.2.1:80/x', credentials: {bearer: {token: x}}}]":                                                       "a (0)",
-		rest + "{a: {url: 'http://127.0.0.1:1', credentials: {bearer: {token: x}}}, b: {url: 'http://[::1]:1', credentials: {bearer: {token: x}}}}": "",
-		rest + "{a: {url: 'https://opa.example.org', credentials: {bearer: {token: x}}}, b: {url: 'http://opa.example.org'}}":                       "",
+		rest + "{a: {url: 'http://opa.example.org', credentials: {bearer: {token: x}}}}":                                                                                           "a",
+		rest + "[{name: a, url: 'http://192.0.2.1:80/x', credentials: {bearer: {token: x}}}]":                                                                                      "a (0)",
+		rest + "{a: {url: 'http://127.0.0.1:1', credentials: {bearer: {token: x}}}, b: {url: 'http://[::1]:1', credentials: {bearer: {token: x}}}}":                                "",
+		rest + "{a: {url: 'https://opa.example.org', allow_insecure_tls: true, credentials: {bearer: {token: x}}}, b: {url: 'https://opa.example.org', allow_insecure_tls: true}}": "a",
+		rest + "{a: {url: 'https://opa.example.org', credentials: {bearer: {token: x}}}, b: {url: 'http://opa.example.org'}}":                                                      "",
 	} {
 		c, _, err := readConfig(t, text)
 		if err != nil {

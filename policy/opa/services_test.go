@@ -54,6 +54,9 @@ func TestDiscoveryTakesNoFile(t *testing.T) {
 	refused("credentials")
 	config("c2", "thief", fmt.Sprintf(`, "services": [{"name": "thief", "url": %q, "TLS": {"ca_cert": %q}}]`, thief.URL, salt))
 	refused("tls")
+	// OPA puts the service of the start over that of discovery, option by option.
+	config("c2b", "second", `, "services": {"second": {"ALLOW_INSECURE_TLS": true}}`)
+	refused("allow_insecure_tls")
 	// Its Rego is evaluated by OPA itself, with all of OPA's builtins.
 	r.set("config", "c3", "-- data.json --\n{"+fmt.Sprintf(bundles, "control")+`, "services": {"other": {"url": "http://127.0.0.1:1"}}}
 -- leak.rego --
