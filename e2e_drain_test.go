@@ -265,7 +265,7 @@ func TestHangup(t *testing.T) {
 // there are served by the same Envoy.
 func TestReplaceProcessor(t *testing.T) {
 	l := newLab(t, nil)
-	l.config.Processor.DrainTimeout = 4 * time.Second
+	l.config.Processor.DrainTimeout = 6 * time.Second
 	c := l.launch("serve")
 	process := l.startEnvoy()
 	l.Graph.SetFault(func(*http.Request) *graph.Fault { return &graph.Fault{Hold: 3 * time.Second} })

@@ -246,7 +246,7 @@ func TestLeaksAreFound(t *testing.T) {
 			case "person":
 				path = "/v1.0/things/" + string(r.codec.AppendReversible(nil, []byte("revealed")))
 			}
-			seen := r.ask(t, path)
+			seen := r.ask(t, path, func(s leakSeen) bool { return l.leaked(r, s) })
 			if !l.leaked(r, seen) {
 				t.Errorf("nothing got out: %+v", seen)
 			}
@@ -329,8 +329,9 @@ func (r *leakRig) serve(t *testing.T, last **http.Request, name string) (address
 	return server.Listener.Addr().String()
 }
 
-// ask sends one request, and waits a moment for copies and logs of it.
-func (r *leakRig) ask(t *testing.T, path string) leakSeen {
+// ask sends one request, and waits a while for what copies of it shall show. Logs are
+// written when Envoy ends.
+func (r *leakRig) ask(t *testing.T, path string, shown func(leakSeen) bool) leakSeen {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), "GET", r.envoy.URL+path, nil)
 	if err != nil {
@@ -346,11 +347,18 @@ func (r *leakRig) ask(t *testing.T, path string) leakSeen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
-	r.envoy.Kill()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return leakSeen{response.Header, string(body), r.graph, r.other, fmt.Sprint(r.envoy.AccessLog(t))}
+	seen := func() leakSeen {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return leakSeen{header: response.Header, body: string(body), graph: r.graph, other: r.other}
+	}
+	for end := time.Now().Add(2 * time.Second); !shown(seen()) && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	log := fmt.Sprint(r.envoy.AccessLog(t))
+	all := seen()
+	all.log = log
+	return all
 }
 
 // addOther adds a cluster that leads to somebody else and accepts whom it has to be,

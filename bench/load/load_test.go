@@ -63,6 +63,9 @@ func TestProtocolsAndConnections(t *testing.T) {
 				defer inFlight.Add(-1)
 				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 				}
+				for end := time.Now().Add(10 * time.Second); most.Load() < 8 && time.Now().Before(end); {
+					time.Sleep(time.Millisecond) // all come, however busy the machine is
+				}
 				if r.Proto != test.protocol || r.Header.Get("X-Test") != "yes" || r.Header.Get("X-Vegeta-Seq") != "" || r.Header.Get("Accept-Encoding") != "" {
 					w.WriteHeader(http.StatusTeapot)
 				}
@@ -87,12 +90,23 @@ func TestProtocolsAndConnections(t *testing.T) {
 	}
 }
 
-// Where the server allows too few streams on a connection there are more.
+// Where the server allows too few streams on a connection (net/http: 250) there are more.
 func TestMoreWorkersThanStreams(t *testing.T) {
-	c, opened := target(t, true, func(http.ResponseWriter, *http.Request) { time.Sleep(5 * time.Millisecond) })
-	c.Workers, c.Timeout = 600, 10*time.Second // net/http allows 250
+	const many = 300
+	var came atomic.Int64
+	all := make(chan struct{})
+	c, opened := target(t, true, func(http.ResponseWriter, *http.Request) {
+		if came.Add(1) == many {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-time.After(10 * time.Second): // fewer than many are let through
+		}
+	})
+	c.Workers, c.Duration = 600, time.Second
 	r := do(t, Max, c)
-	if r.Failed() != 0 || r.Requests() < 600 || opened.Load() < 2 || opened.Load() > 20 {
+	if r.Failed() != 0 || r.Requests() < many || opened.Load() < 2 || opened.Load() > 20 {
 		t.Errorf("%d of %d failed on %d connections: %s", r.Failed(), r.Requests(), opened.Load(), r.FirstFailure)
 	}
 }
@@ -104,29 +118,39 @@ func TestMoreWorkersThanStreams(t *testing.T) {
 func TestStallIsCountedFromTheSchedule(t *testing.T) {
 	for name, workers := range map[string]int{"open": 0, "one worker": 1} {
 		t.Run(name, func(t *testing.T) {
-			var mu sync.Mutex
-			var n atomic.Int64
-			c, _ := target(t, true, func(http.ResponseWriter, *http.Request) {
-				mu.Lock()
-				defer mu.Unlock()
-				if n.Add(1) == 200 {
-					time.Sleep(500 * time.Millisecond)
-				}
-			})
-			c.Rate, c.Duration, c.Workers = 200, 3*time.Second, workers
-			r := do(t, Fixed, c)
-			if r.Failed() != 0 || r.Requests() != 600 {
-				t.Fatalf("%d requests, %d failed, want 600 and none", r.Requests(), r.Failed())
+			median := stall(t, workers)
+			for again := 0; median > 100*time.Millisecond && again < 2; again++ { // the machine may have been busy
+				median = stall(t, workers)
 			}
-			at := func(percentile float64) time.Duration { return time.Duration(r.Latency.ValueAtPercentile(percentile)) }
-			if at(99) < 400*time.Millisecond || at(90) < 150*time.Millisecond {
-				t.Errorf("p90 %v and p99 %v do not show the stall", at(90), at(99))
-			}
-			if at(50) > 100*time.Millisecond {
-				t.Errorf("p50 %v: most requests came before or after it", at(50))
+			if median > 100*time.Millisecond {
+				t.Errorf("p50 %v: most requests came before or after it", median)
 			}
 		})
 	}
+}
+
+// stall is the median latency with a server that stands still once.
+func stall(t *testing.T, workers int) time.Duration {
+	t.Helper()
+	var mu sync.Mutex
+	var n atomic.Int64
+	c, _ := target(t, true, func(http.ResponseWriter, *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if n.Add(1) == 200 {
+			time.Sleep(500 * time.Millisecond)
+		}
+	})
+	c.Rate, c.Duration, c.Workers = 200, 3*time.Second, workers
+	r := do(t, Fixed, c)
+	if r.Failed() != 0 || r.Requests() != 600 {
+		t.Fatalf("%d requests, %d failed, want 600 and none", r.Requests(), r.Failed())
+	}
+	at := func(percentile float64) time.Duration { return time.Duration(r.Latency.ValueAtPercentile(percentile)) }
+	if at(99) < 400*time.Millisecond || at(90) < 150*time.Millisecond {
+		t.Errorf("p90 %v and p99 %v do not show the stall", at(90), at(99))
+	}
+	return at(50)
 }
 
 // Requests that are due before the end are sent, though the server is slower.
@@ -232,7 +256,7 @@ func TestWarmUpDoesNotCount(t *testing.T) {
 	var n atomic.Int64
 	c, _ := target(t, true, func(http.ResponseWriter, *http.Request) {
 		if n.Add(1) == 1 {
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(time.Second)
 		}
 	})
 	var before int64
@@ -241,7 +265,7 @@ func TestWarmUpDoesNotCount(t *testing.T) {
 	if before == 0 || int64(r.Requests()) != n.Load()-before {
 		t.Errorf("%d requests counted; %d were sent, of which %d to warm up", r.Requests(), n.Load(), before)
 	}
-	if slowest := time.Duration(r.Latency.Max()); slowest > 250*time.Millisecond {
+	if slowest := time.Duration(r.Latency.Max()); slowest > 900*time.Millisecond {
 		t.Errorf("the slowest took %v", slowest)
 	}
 }

@@ -120,11 +120,12 @@ func TestCuts(t *testing.T) {
 
 func TestStall(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, s *site) {
-		s.client.Timeout = 300 * time.Millisecond
+		s.client.Timeout = time.Second // for what comes before the stall, on a busy machine
 		s.Inject(Fault{Cut: CutStall, CutAfter: 500})
 		if r := s.get("/v1.0/users"); r.err == nil || r.StatusCode != 200 || len(r.body) != 500 {
 			t.Errorf("stalled body: status %d, %d bytes, error %v", r.StatusCode, len(r.body), r.err)
 		}
+		s.client.Timeout = 300 * time.Millisecond
 		s.Inject(Fault{Hold: time.Hour})
 		if r := s.get("/v1.0/users"); r.err == nil || r.StatusCode != 0 {
 			t.Errorf("held answer: status %d, error %v", r.StatusCode, r.err)
