@@ -132,7 +132,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 	go p.watch("watching the keys", func() error { return reloader.watch(run) })
 	go p.watch("serving ext_proc", func() error { return p.grpc.Serve(listener) })
 	go p.watch("serving the admin endpoint", func() error { return admin.serve(run, p.admin) })
-	go listener.KeepPlace(run, log)
+	go p.watch("keeping processor.listen", func() error { return listener.KeepPlace(run, log) })
 	if admin.Listener == nil {
 		log.Info("processor.admin is in use: it is served here when its process lets go of it", "admin", admin.address)
 	}

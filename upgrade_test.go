@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -238,6 +239,19 @@ func TestUpgradeTakenBack(t *testing.T) {
 	served("the next one could not start")
 	l.check(running.Process.Signal(syscall.SIGTERM))
 	running.end(t, l)
+}
+
+// TestServeEndsWithoutItsSocket removes the file of the socket, as what cleans folders
+// does: a processor that was ready for ever, and that no Envoy could connect to, would be
+// worse than one that ends, and is started again.
+func TestServeEndsWithoutItsSocket(t *testing.T) {
+	l := newLab(t, nil)
+	l.config.Processor.DrainTimeout = 2 * time.Second
+	c := l.launch("serve")
+	l.check(os.Remove(l.config.Processor.Listen))
+	if err := c.Wait(); err == nil || !strings.Contains(c.logs.String(), "keeping processor.listen: "+l.config.Processor.Listen+" was removed") {
+		t.Errorf("ended with %v", err)
+	}
 }
 
 // TestUpgradeOfOneThatHangs replaces a processor that does nothing any more, and kills

@@ -2,6 +2,9 @@ package process
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"sync"
@@ -57,20 +60,34 @@ func (l *Listener) WaitIdle(limit time.Duration) (replaced bool) {
 	return false
 }
 
+// patience is how often KeepPlace looks for a socket that is gone.
+const patience = 3
+
 // KeepPlace takes a socket back from a process that took it and was killed, until ctx
-// ends. For an address there is nothing to do.
-func (l *Listener) KeepPlace(ctx context.Context, log *slog.Logger) {
+// ends. It returns an error when the socket has no name any more, and nobody else serves
+// it: somebody removed it, so Envoy could not come again. For an address there is nothing
+// to do.
+func (l *Listener) KeepPlace(ctx context.Context, log *slog.Logger) error {
 	s, ok := l.Listener.(*socket)
 	if !ok {
-		return
+		return nil
 	}
-	for {
+	for gone := 0; ; {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-time.After(time.Second):
 		}
-		switch regained, err := s.regain(); {
+		regained, err := s.regain()
+		if !errors.Is(err, fs.ErrNotExist) {
+			gone = 0
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if gone++; gone < patience { // another one may be about to take it back
+				continue
+			}
+			return fmt.Errorf("%s was removed, and nobody can connect any more\nhint: start the processor again, in a folder that nobody cleans", s.path)
 		case err != nil:
 			log.Warn("taking processor.listen back failed", "error", err)
 		case regained:

@@ -152,7 +152,8 @@ func (s *socket) isAt(name string) bool {
 // replaced says whether another process listens in the place of this one.
 func (s *socket) replaced() bool { return !s.isAt(s.path) && isServed(s.path) }
 
-// regain takes its place back from a process that is gone, and says whether it did.
+// regain takes its place back from a process that is gone, and says whether it did. The error
+// is fs.ErrNotExist when there is no way back: it has no name, and the place is free.
 func (s *socket) regain() (bool, error) {
 	if s.isAt(s.path) || isServed(s.path) {
 		return false, nil
@@ -162,8 +163,11 @@ func (s *socket) regain() (bool, error) {
 		return false, err
 	}
 	defer folder.Close()
-	if !s.isAt(asidePath(s.path)) || isServed(s.path) { // another process was faster
+	switch {
+	case s.isAt(s.path) || isServed(s.path): // another process was faster
 		return false, nil
+	case !s.isAt(asidePath(s.path)):
+		return false, fs.ErrNotExist
 	}
 	return true, os.Rename(asidePath(s.path), s.path)
 }

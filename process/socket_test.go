@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -303,4 +304,54 @@ func TestListenDoesNotWaitForALockForEver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A processor that nobody can connect to any more says so, for whoever runs it to start it
+// again. As long as another one serves the name nothing is wrong.
+func TestKeepPlaceOfARemovedSocket(t *testing.T) {
+	t.Parallel()
+	path := socketPath(t)
+	listening := func() *Listener {
+		t.Helper()
+		l, err := Listen(path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		return l
+	}
+	first, second, third := listening(), listening(), listening()
+	lost := func(l *Listener, want bool) {
+		t.Helper()
+		_, err := l.Listener.(*socket).regain()
+		if errors.Is(err, fs.ErrNotExist) != want {
+			t.Errorf("got %v, want lost: %v", err, want)
+		}
+	}
+	for _, l := range []*Listener{first, second, third} {
+		lost(l, false)
+	}
+	if err := third.Listener.(*socket).UnixListener.Close(); err != nil { // killed
+		t.Fatal(err)
+	}
+	lost(first, true) // only the one before has a name
+	lost(second, false)
+	lost(first, false) // served again
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- second.KeepPlace(t.Context(), slog.New(slog.DiscardHandler)) }()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), path+" was removed") || !strings.Contains(err.Error(), "hint: ") {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nothing is said of a socket that was removed")
+	}
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	lost(second, true)
 }
