@@ -36,6 +36,8 @@ ProtectKernelTunables=yes
 ProtectProc=invisible
 ProtectSystem=strict
 RemoveIPC=yes
+Restart=on-failure
+RestartForceExitStatus=SIGPIPE
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RestrictNamespaces=yes
 RestrictRealtime=yes
@@ -67,7 +69,7 @@ func lines(t *testing.T, name string) []string {
 func TestRestrictions(t *testing.T) {
 	own := map[string][]string{
 		"graphveil@.service": {
-			"Type=notify", "User=graphveil", "Group=graphveil", "RuntimeDirectory=graphveil", "RuntimeDirectoryMode=0750", "RuntimeDirectoryPreserve=yes",
+			"Type=notify", "User=graphveil", "Group=graphveil", "RuntimeDirectory=graphveil", "RuntimeDirectoryMode=0710", "RuntimeDirectoryPreserve=yes",
 			"ExecStart=/usr/local/bin/graphveil serve --replace --config /etc/graphveil/graphveil.yaml",
 		},
 		"graphveil-envoy.service": {
