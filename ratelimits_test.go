@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/graphveil/graphveil/auth"
+	"github.com/graphveil/graphveil/envoy"
 )
 
 // limiter is a rate limit service that reads the file of envoyproxy/ratelimit as that
@@ -103,7 +104,7 @@ func TestSharedLimitsOfThePolicy(t *testing.T) {
 	var last *running
 	for range 2 {
 		l = newLab(t, nil)
-		l.config.Envoy.RateLimit.Service = address
+		l.config.Envoy.RateLimit = envoy.RateLimit{Service: address, Timeout: 10 * time.Second} // no request passes because the machine is busy
 		last = l.start()
 		for range each {
 			response := call(t, last.address, l.tls(), wireCall{protocol: "h2", target: "/v1.0/users?$top=1"})

@@ -72,6 +72,11 @@ func (q *quota) serve(t *testing.T) string {
 	return listener.Addr().String()
 }
 
+// asking waits for what the service says however busy the machine is.
+func asking(service string) envoy.RateLimit {
+	return envoy.RateLimit{Service: service, Timeout: 10 * time.Second}
+}
+
 // whose begins every descriptor.
 const whose = "tenant=a_tenant,application=an_application,"
 
@@ -83,7 +88,7 @@ func TestSharedQuota(t *testing.T) {
 	service := q.serve(t)
 	served, refused, upstream := 0, 0, 0
 	for range 2 {
-		r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) { c.RateLimit.Service = service })
+		r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) { c.RateLimit = asking(service) })
 		client := r.Client(t, true)
 		for range each {
 			switch got := send(t, client, "GET", r.URL+"/a"); got.status {
@@ -132,7 +137,7 @@ func TestDeniedRequestsTakeNoQuota(t *testing.T) {
 		q := &quota{}
 		service := q.serve(t)
 		s := &stub{verbatim: true, request: func(map[string]string) *extprocv3.ProcessingResponse { return answer }}
-		r := newRig(t, s, hello, func(c *envoy.Config) { c.RateLimit.Service = service })
+		r := newRig(t, s, hello, func(c *envoy.Config) { c.RateLimit = asking(service) })
 		if got := send(t, r.Client(t, true), "GET", r.URL+"/a"); got.status != 403 {
 			t.Errorf("%s: got %d", name, got.status)
 		}
@@ -189,7 +194,7 @@ func TestLocalRateLimit(t *testing.T) {
 	r := newRig(t, s, hello, func(c *envoy.Config) {
 		c.LocalRateLimit = envoy.LocalRateLimit{RequestsPerSecond: 1, Burst: burst}
 		c.Admin = admin
-		c.RateLimit.Service = service
+		c.RateLimit = asking(service)
 	})
 	client := r.Client(t, true)
 	for range sent {
@@ -263,7 +268,7 @@ func TestQuotaOfNobody(t *testing.T) {
 			}, test.metadata...)...)
 			return answer
 		}}
-		r := newRig(t, s, hello, func(c *envoy.Config) { c.RateLimit.Service = service })
+		r := newRig(t, s, hello, func(c *envoy.Config) { c.RateLimit = asking(service) })
 		if got := send(t, r.Client(t, true), "GET", r.URL+"/a"); got.status != 200 {
 			t.Errorf("got %d", got.status)
 		}

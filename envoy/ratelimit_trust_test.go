@@ -45,7 +45,7 @@ func TestQuotaServiceIsTrusted(t *testing.T) {
 		rlsv3.RegisterRateLimitServiceServer(server, busybody{code: code})
 		go server.Serve(listener)
 		t.Cleanup(server.Stop)
-		r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) { c.RateLimit.Service = listener.Addr().String() })
+		r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) { c.RateLimit = asking(listener.Addr().String()) })
 		got := send(t, r.Client(t, true), "GET", r.URL+"/a")
 		if got.status != status || strings.Contains(got.body, "CANARY") {
 			t.Errorf("%s: got %d %s", code, got.status, got.body)

@@ -94,12 +94,12 @@ func (r *reloads) await(t *testing.T, want bool) {
 	}
 }
 
-// check wants what is promised of the median, for a machine may be busy with
-// something else at times.
+// check wants what is promised of the median of three or more, for a machine may be
+// busy with something else at times.
 func (r *reloads) check(t *testing.T) {
 	t.Helper()
 	slices.Sort(r.times)
-	if len(r.times) > 0 && r.times[(len(r.times)-1)/2] > promised {
+	if len(r.times) >= 3 && r.times[(len(r.times)-1)/2] > promised {
 		t.Errorf("the reloads took %v", r.times)
 	}
 }

@@ -95,6 +95,7 @@ envoy:
   upstream: {host: graph.microsoft.com, address: %[6]q, ca_file: %[1]s/ca.pem}
   rate_limit:
     service: %[7]q
+    timeout: 500ms # nothing passes because the machine is busy
 %[8]s
 log: {level: debug}
 `, dir, lab.ID(), lab.Authority(), directoryClient, mailClient, lab.GraphAddr, address, more)
