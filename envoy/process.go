@@ -204,15 +204,15 @@ func (p *Process) Wait() error {
 // stops accepting new ones. It returns when that has happened and no request is
 // in progress, or with an error when ctx is over. Call Stop after it.
 func (p *Process) Drain(ctx context.Context) error {
-	if err := p.admin.post(ctx, adminDrain+"?graceful"); err != nil {
-		return fmt.Errorf("draining envoy: %w", err)
-	}
 	// Worker threads close their ends one after the other and tell of the first
-	// alone, so one look more than seems needed.
-	for looks := 0; looks < 2; looks++ {
-		drained, err := p.admin.drained(ctx)
-		if err != nil {
-			return fmt.Errorf("draining envoy: %w", err)
+	// alone, so one look more than seems needed. An Envoy that does not answer is busy,
+	// and has requests in progress for all that is known.
+	for asked, looks := false, 0; looks < 2; looks++ {
+		drained := false
+		if !asked {
+			asked = p.admin.post(ctx, adminDrain+"?graceful") == nil
+		} else {
+			drained, _ = p.admin.drained(ctx)
 		}
 		if !drained {
 			looks = -1

@@ -192,6 +192,68 @@ func TestDrainGivesUp(t *testing.T) {
 	}
 }
 
+// An Envoy that answers nothing for longer than its admin interface is waited for, as on a
+// machine without time for it, is drained all the same.
+func TestDrainWaitsForOneThatIsBusy(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]bool{"before it is told": false, "after it was told": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hold, arrived := make(chan struct{}), make(chan struct{})
+			r := newRig(t, &stub{}, func(w http.ResponseWriter, q *http.Request) {
+				close(arrived)
+				<-hold
+				hello(w, q)
+			})
+			held := make(chan int, 1)
+			go func() {
+				response, err := r.Client(t, true).Get(r.URL + "/")
+				if err != nil {
+					held <- 0
+					return
+				}
+				response.Body.Close()
+				held <- response.StatusCode
+			}()
+			<-arrived
+			stop := func() {
+				if err := syscall.Kill(r.Pid(), syscall.SIGSTOP); err != nil {
+					t.Error(err)
+				}
+			}
+			if !told {
+				stop()
+			}
+			drained := make(chan error, 1)
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+				defer cancel()
+				drained <- r.Drain(ctx)
+			}()
+			if told {
+				time.Sleep(500 * time.Millisecond)
+				stop()
+			}
+			select {
+			case err := <-drained:
+				t.Errorf("given up with a request in progress: %v", err)
+				drained <- err
+			case <-time.After(6 * time.Second): // more than the 5 of the admin client
+			}
+			if err := syscall.Kill(r.Pid(), syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			close(hold)
+			if status := <-held; status != http.StatusOK {
+				t.Errorf("the held request got %d", status)
+			}
+			if err := <-drained; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestStopKillsWhatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &stub{}, hello)
