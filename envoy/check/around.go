@@ -46,6 +46,9 @@ func (k *checker) filter(where, kind string, settings []*anypb.Any, behind bool)
 		if m := open[ratelimitv3.RateLimit](a); m != nil {
 			k.rateLimits(where, m.GetRateLimits())
 		}
+		if m := open[ratelimitv3.RateLimitPerRoute](a); m != nil {
+			k.rateLimits(where, m.GetRateLimits())
+		}
 		if m := open[routerv3.Router](a); m != nil {
 			k.router(where, m)
 		}
@@ -103,6 +106,7 @@ func (k *checker) toMetadata(where string, m *headertometadatav3.Config, behind 
 // rateLimits judges what a rate limit service is told.
 func (k *checker) rateLimits(where string, limits []*routev3.RateLimit) {
 	for _, limit := range limits {
+		k.copies(where+", rate limit", true, limit)
 		for _, action := range limit.GetActions() {
 			switch header := action.GetRequestHeaders().GetHeaderName(); named(header) {
 			case copiesSecret:

@@ -17,6 +17,7 @@ import (
 	"unicode"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
 // Options say what to look for.
@@ -120,9 +121,36 @@ func printable(text string) string {
 
 // admin judges who can reach Envoy's admin interface.
 func (k *checker) admin(a *bootstrapv3.Admin) {
-	if a.GetAddress() != nil && !localAddress(a.GetAddress()) && len(a.GetAllowPaths()) == 0 {
+	if a.GetAddress() == nil || localAddress(a.GetAddress()) {
+		return
+	}
+	open := len(a.GetAllowPaths()) == 0 || slices.ContainsFunc(a.GetAllowPaths(), func(m *matcherv3.StringMatcher) bool {
+		return slices.ContainsFunc(orders, func(path string) bool { return mayMatch(m, path) })
+	})
+	if open {
 		k.find("admin_reachable", "admin", a.GetAddress().GetSocketAddress().GetAddress())
 	}
+}
+
+// orders are paths of Envoy's admin interface with which tokens get into its log, a copy
+// of the traffic or a file.
+var orders = []string{"/logging", "/tap", "/runtime_modify", "/heapprofiler", "/cpuprofiler"}
+
+// mayMatch says whether a matcher accepts a path with any query behind it.
+func mayMatch(m *matcherv3.StringMatcher, path string) bool {
+	fold := strings.Clone
+	if m.GetIgnoreCase() {
+		fold = strings.ToLower
+	}
+	switch p := m.GetMatchPattern().(type) {
+	case *matcherv3.StringMatcher_Exact:
+		exact, _, _ := strings.Cut(p.Exact, "?")
+		return fold(exact) == path
+	case *matcherv3.StringMatcher_Prefix:
+		prefix, _, _ := strings.Cut(p.Prefix, "?")
+		return strings.HasPrefix(path, fold(prefix))
+	}
+	return true // the query may have what it asks for
 }
 
 func nameOr(name, otherwise string) string {

@@ -39,9 +39,6 @@ func (k *checker) upstream(c *clusterv3.Cluster) {
 		}
 	}
 	k.between(where, c)
-	if len(optionsOf(c).GetRequestMirrorPolicies()) > 0 {
-		k.find("mirror", where, "request_mirror_policies")
-	}
 	if policy := optionsOf(c).GetRetryPolicy(); policy != nil {
 		k.retries(where, policy)
 	}
@@ -73,13 +70,16 @@ func (k *checker) between(where string, c *clusterv3.Cluster) {
 			k.find("filter_after", where+", filter "+f.GetName(), kind)
 		}
 	}
-	if kind := typeOf(c.GetUpstreamConfig().GetTypedConfig()); kind != "" && !strings.HasPrefix(kind, "envoy.extensions.upstreams.http.") {
+	if kind := typeOf(c.GetUpstreamConfig().GetTypedConfig()); kind != "" && (!strings.HasPrefix(kind, "envoy.extensions.upstreams.http.") || runsCode(kind)) {
 		k.find("filter_after", where+", upstream_config", kind)
 	}
 	for _, s := range sockets(c) {
 		if tls := open[tlsv3.UpstreamTlsContext](s.GetTypedConfig()); tls.GetCommonTlsContext().GetKeyLog() != nil {
 			k.find("tls_keys_logged", where, "key_log")
 		}
+	}
+	if len(optionsOf(c).GetRequestMirrorPolicies()) > 0 {
+		k.find("mirror", where, "request_mirror_policies")
 	}
 	k.upstreamHTTPFilters(where, optionsOf(c).GetHttpFilters())
 }
@@ -133,6 +133,11 @@ func sockets(c *clusterv3.Cluster) []*corev3.TransportSocket {
 
 // local says whether an endpoint is on this machine, or in this pod.
 func local(e *endpointv3.LbEndpoint) bool {
+	for _, also := range e.GetEndpoint().GetAdditionalAddresses() {
+		if !localAddress(also.GetAddress()) {
+			return false
+		}
+	}
 	return localAddress(e.GetEndpoint().GetAddress())
 }
 
@@ -212,7 +217,7 @@ func (k *checker) otherName(c *clusterv3.Cluster, s *corev3.TransportSocket) (st
 	// Names that come from the Host, which the routes have fixed (host_of_caller).
 	http := optionsOf(c).GetUpstreamHttpProtocolOptions()
 	//lint:ignore SA1019 an Envoy that is asked to obey it does
-	automatic := tls.GetAutoHostSni() || http.GetAutoSni() || c.GetUpstreamHttpProtocolOptions().GetAutoSni()
+	automatic := http.GetOverrideAutoSniHeader() == "" && (tls.GetAutoHostSni() || http.GetAutoSni() || c.GetUpstreamHttpProtocolOptions().GetAutoSni())
 	if tls.GetAutoSniSanValidation() && !automatic && !k.isHost(tls.GetSni()) {
 		return "sni " + tls.GetSni(), true
 	}

@@ -80,7 +80,7 @@ var Codes = map[string]Code{
 	"upstream_chosen_late":  {true, "the cluster finds out while it runs whom it connects to, and whose certificate it accepts", "use a cluster with endpoints, or of DNS"},
 	"host_of_caller":        {true, "the API is asked under the Host that callers write, with an access token", "set host_rewrite_literal, or give the virtual host the API's own names only"},
 	"tls_keys_logged":       {true, "keys of TLS sessions are written down, so who records the traffic can read tokens", "remove key_log"},
-	"admin_reachable":       {true, "Envoy's admin interface can be reached from other machines; its log at debug level has access tokens", "bind it to loopback or a Unix socket, or set allow_paths"},
+	"admin_reachable":       {true, "Envoy's admin interface can be reached from other machines; its log at debug level has access tokens", "bind it to loopback or a Unix socket, or set allow_paths: exact paths or prefixes, /logging not among them"},
 	"idle_timeout":          {false, "a response that stalls may stay for ever", "set stream_idle_timeout (and idle_timeout of the route) to 60s"},
 	"path_not_normalized":   {false, "paths reach the route as callers write them; the processor refuses ambiguous ones all the same", "set normalize_path, and path_with_escaped_slashes_action to REJECT_REQUEST"},
 	"caller_address":        {false, "callers may write the address that the policy sees as input.caller.address", "set use_remote_address, without xff_num_trusted_hops and original_ip_detection_extensions, or let no policy ask for it"},

@@ -135,6 +135,7 @@ func (k *checker) discovered(where string, f *hcmv3.HttpFilter) (*hcmv3.HttpFilt
 // the filter at all.
 func effective(f *hcmv3.HttpFilter, levels []map[string]*anypb.Any) (own []*anypb.Any, on bool) {
 	on = !f.GetDisabled()
+	asked := true // by the filter's own settings, which another level's leave alone
 	for _, level := range levels {
 		a, there := level[f.GetName()]
 		if !there {
@@ -145,12 +146,12 @@ func effective(f *hcmv3.HttpFilter, levels []map[string]*anypb.Any) (own []*anyp
 			on = !c.GetDisabled()
 			a = c.GetConfig()
 		}
-		if c := open[extprocv3.ExtProcPerRoute](a); c.GetDisabled() {
-			on = false
+		if c := open[extprocv3.ExtProcPerRoute](a); c != nil {
+			asked = !c.GetDisabled()
 		}
 		if a.GetTypeUrl() != "" { // an empty one only turns the filter on
 			own = append(own, a)
 		}
 	}
-	return own, on
+	return own, on && asked
 }

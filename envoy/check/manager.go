@@ -113,7 +113,7 @@ func (k *checker) accessLog(where string, log *accesslogv3.AccessLog) {
 		if key == "@type" && runsCode(text) {
 			what, by = copiesUnknown, text[strings.LastIndexByte(text, '/')+1:]
 		}
-		if strings.Contains(strings.ToLower(key), "headers") { // lists of headers to log
+		if strings.Contains(strings.ToLower(key), "header") { // lists of headers to log, and tags
 			what, by = max(what, named(text)), text
 		}
 		switch what {

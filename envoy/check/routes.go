@@ -110,6 +110,9 @@ func (k *checker) route(where string, hcm *hcmv3.HttpConnectionManager, routes *
 		}
 	}
 	if !found {
+		if k.late(action) {
+			k.find("cluster_chosen_late", where, "")
+		}
 		return false
 	}
 	k.action(where, host, route.GetMatch().GetPrefix(), action)
@@ -147,11 +150,7 @@ func destinations(action *routev3.RouteAction) []destination {
 
 // action judges what a route to the API does with requests that are decided.
 func (k *checker) action(where string, host *routev3.VirtualHost, prefix string, action *routev3.RouteAction) {
-	chosen := action.GetClusterHeader() != "" || action.GetClusterSpecifierPlugin() != "" || action.GetInlineClusterSpecifierPlugin() != nil
-	for _, w := range action.GetWeightedClusters().GetClusters() {
-		chosen = chosen || w.GetClusterHeader() != ""
-	}
-	if chosen {
+	if chosenLate(action) {
 		k.find("cluster_chosen_late", where, "")
 	}
 	for _, s := range []struct {
@@ -192,6 +191,17 @@ func (k *checker) action(where string, host *routev3.VirtualHost, prefix string,
 	if d := action.GetIdleTimeout(); d != nil && d.AsDuration() == 0 {
 		k.find("idle_timeout", where, "idle_timeout 0s")
 	}
+}
+
+// chosenLate says whether a route finds out which cluster it leads to while it runs.
+func chosenLate(action *routev3.RouteAction) bool {
+	return action.GetClusterHeader() != "" || action.GetClusterSpecifierPlugin() != "" || action.GetInlineClusterSpecifierPlugin() != nil ||
+		slices.ContainsFunc(action.GetWeightedClusters().GetClusters(), func(w *routev3.WeightedCluster_ClusterWeight) bool { return w.GetClusterHeader() != "" })
+}
+
+// late says whether a route to somebody else may find out that it leads to the API.
+func (k *checker) late(action *routev3.RouteAction) bool {
+	return chosenLate(action) && slices.ContainsFunc(sortedKeys(k.config.clusters), k.leads)
 }
 
 // written judges what a route, with all above it, writes of requests into answers and

@@ -6,11 +6,13 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
 	grpclogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3"
+	otellogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/open_telemetry/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
@@ -36,6 +38,12 @@ import (
 // TestLeaksAreFound shows of many that the real Envoy leaks with them.
 var spoiledBeside = map[string][]func(*parts){
 	"path_copied": {
+		func(p *parts) { p.insert("entrance", p.mutating(answer("x", "%RESP(x?location)%"))) },
+		func(p *parts) {
+			p.route.GetRoute().RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{{ActionSpecifier: &routev3.RateLimit_Action_GenericKey_{
+				GenericKey: &routev3.RateLimit_Action_GenericKey{DescriptorValue: "%REQ(:path)%"},
+			}}}}}
+		},
 		func(p *parts) {
 			p.host.Routes = append(p.host.Routes, &routev3.Route{Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
 				Status: 200, BodyFormat: textFormat("%REQ(:path)%"),
@@ -75,6 +83,15 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 	},
 	"token_copied": {
+		func(p *parts) { // a header whose name has a percent sign
+			p.insert("entrance", p.mutating(answer("x", "%REQ(x%?authorization)%")))
+		},
+		func(p *parts) {
+			p.insert("exit", p.httpFilter("limit", &ratelimitv3.RateLimit{}))
+			p.route.TypedPerFilterConfig = map[string]*anypb.Any{"limit": p.pack(&ratelimitv3.RateLimitPerRoute{
+				RateLimits: []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{byHeader("authorization")}}},
+			})}
+		},
 		func(p *parts) {
 			p.hcm.Tracing = &hcmv3.HttpConnectionManager_Tracing{CustomTags: []*tracingv3.CustomTag{headerTag("cookie")}}
 		},
@@ -128,6 +145,16 @@ var spoiledBeside = map[string][]func(*parts){
 	},
 	"access_log_secret": {
 		func(p *parts) {
+			p.log(&otellogv3.OpenTelemetryAccessLogConfig{CustomTags: []*tracingv3.CustomTag{headerTag("authorization")}})
+		},
+		func(p *parts) {
+			//lint:ignore SA1019 an Envoy that is asked to obey it does
+			p.log(&otellogv3.OpenTelemetryAccessLogConfig{CommonConfig: &grpclogv3.CommonGrpcAccessLogConfig{CustomTags: []*tracingv3.CustomTag{headerTag("cookie")}}})
+		},
+		func(p *parts) {
+			p.log(&grpclogv3.HttpGrpcAccessLogConfig{CommonConfig: &grpclogv3.CommonGrpcAccessLogConfig{CustomTags: []*tracingv3.CustomTag{headerTag("authorization")}}})
+		},
+		func(p *parts) {
 			p.log(&grpclogv3.HttpGrpcAccessLogConfig{AdditionalRequestHeadersToLog: []string{"Authorization"}})
 		},
 		func(p *parts) {
@@ -137,6 +164,9 @@ var spoiledBeside = map[string][]func(*parts){
 			p.filter("envoy.filters.http.router").ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: p.pack(&routerv3.Router{UpstreamLog: []*accesslogv3.AccessLog{log}})}
 		}},
 	"access_log_path": {
+		func(p *parts) {
+			p.log(&otellogv3.OpenTelemetryAccessLogConfig{CustomTags: []*tracingv3.CustomTag{headerTag(":path")}})
+		},
 		func(p *parts) { p.log(&grpclogv3.HttpGrpcAccessLogConfig{}) },
 		func(p *parts) { p.logFormat("") },
 		func(p *parts) { p.logFormat("%REQ_WITHOUT_QUERY(:path):20%") },
@@ -173,6 +203,9 @@ var spoiledBeside = map[string][]func(*parts){
 		func(p *parts) {
 			p.graph().UpstreamConfig = &corev3.TypedExtensionConfig{Name: "x", TypedConfig: p.pack(&corev3.Node{})}
 		},
+		func(p *parts) {
+			p.graph().UpstreamConfig = &corev3.TypedExtensionConfig{Name: "x", TypedConfig: p.closed("envoy.extensions.upstreams.http.dynamic_modules.v3.Config")}
+		},
 	},
 	"filter_before": {func(p *parts) {
 		p.hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
@@ -202,6 +235,12 @@ var spoiledBeside = map[string][]func(*parts){
 		})}}}}
 	}},
 	"processor_unsafe": {
+		func(p *parts) { // one address is on this machine, and the next is not
+			e := p.bootstrap.StaticResources.Clusters[p.cluster("processor")].LoadAssignment.Endpoints[0].LbEndpoints[0].GetEndpoint()
+			e.AdditionalAddresses = []*endpointv3.Endpoint_AdditionalAddress{{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{
+				SocketAddress: &corev3.SocketAddress{Address: "192.0.2.1"},
+			}}}}
+		},
 		func(p *parts) { p.extProc.HttpService = &extprocv3.ExtProcHttpService{} },
 		func(p *parts) {
 			p.overrides(&extprocv3.ExtProcOverrides{GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_GoogleGrpc_{GoogleGrpc: &corev3.GrpcService_GoogleGrpc{}}}})
@@ -330,6 +369,15 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 	},
 	"upstream_other_name": {
+		func(p *parts) { // the name is that of a header
+			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
+				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames = nil
+				tls.AutoSniSanValidation, tls.Sni = true, ""
+			})
+			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
+				o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, OverrideAutoSniHeader: "x-name"}
+			})
+		},
 		func(p *parts) { // as older ones write it
 			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
 				v := tls.CommonTlsContext.GetValidationContext()
@@ -374,9 +422,19 @@ var spoiledBeside = map[string][]func(*parts){
 			tls.CommonTlsContext.KeyLog = &tlsv3.TlsKeyLog{Path: "/tmp/keys"}
 		})
 	}},
-	"admin_reachable": {func(p *parts) {
-		p.bootstrap.Admin = &bootstrapv3.Admin{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: "0.0.0.0"}}}}
-	}},
+	"admin_reachable": {
+		func(p *parts) { p.admin() },
+		// Lists that let /logging pass.
+		func(p *parts) {
+			p.admin(&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "/"}})
+		},
+		func(p *parts) {
+			p.admin(&matcherv3.StringMatcher{IgnoreCase: true, MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "/LOGGING?level=debug"}})
+		},
+		func(p *parts) {
+			p.admin(&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Contains{Contains: "/stats"}})
+		},
+	},
 	"mirror": {
 		func(p *parts) {
 			p.hcm.GetRouteConfig().RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
@@ -385,10 +443,23 @@ var spoiledBeside = map[string][]func(*parts){
 			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
 				o.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
 			})
+		},
+		func(p *parts) { // all that the processor sees
+			p.options("processor", func(o *upstreamhttpv3.HttpProtocolOptions) {
+				o.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
+			})
 		}},
 	"cluster_chosen_late": {
 		func(p *parts) {
 			p.hcm.GetRouteConfig().RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}}
+		},
+		func(p *parts) { // of another name, without the processor: it may lead to the API all the same
+			other := proto.CloneOf(p.host)
+			other.Name, other.Domains = "other", []string{"other.example"}
+			other.Routes[0].GetRoute().ClusterSpecifier = &routev3.RouteAction_ClusterHeader{ClusterHeader: "x-where"}
+			other.Routes[0].GetRoute().HostRewriteSpecifier = nil
+			other.TypedPerFilterConfig = map[string]*anypb.Any{"envoy.filters.http.ext_proc": p.pack(&routev3.FilterConfig{Disabled: true})}
+			p.hcm.GetRouteConfig().VirtualHosts = append(p.hcm.GetRouteConfig().VirtualHosts, other)
 		},
 		func(p *parts) { p.route.RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}} },
 		func(p *parts) { p.host.RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}} },
@@ -406,6 +477,9 @@ var spoiledBeside = map[string][]func(*parts){
 	"ext_proc_disabled": {func(p *parts) { // a route in a tree of matchers
 		p.route.TypedPerFilterConfig = p.perRoute(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true}})
 		p.matched()
+	}, func(p *parts) { // Envoy turns it on again, not what its own settings say
+		p.host.TypedPerFilterConfig = p.perRoute(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true}})
+		p.route.TypedPerFilterConfig = map[string]*anypb.Any{"envoy.filters.http.ext_proc": p.pack(&routev3.FilterConfig{Config: &anypb.Any{}})}
 	}},
 	"token_elsewhere": {
 		// The mode comes from the route, so the filter itself does not look like ours.
@@ -428,6 +502,13 @@ var spoiledBeside = map[string][]func(*parts){
 			}}
 		},
 	},
+}
+
+// admin opens Envoy's admin interface to other machines, for paths.
+func (p *parts) admin(paths ...*matcherv3.StringMatcher) {
+	p.bootstrap.Admin = &bootstrapv3.Admin{AllowPaths: paths, Address: &corev3.Address{
+		Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: "0.0.0.0"}},
+	}}
 }
 
 // rbac changes the guard.

@@ -26,6 +26,9 @@ func walk(key string, v any, f func(key, text string)) {
 	switch v := v.(type) {
 	case map[string]any:
 		for inner, value := range v {
+			if inner == "name" && (key == "requestHeader" || key == "request_header") { // a tag
+				inner = key
+			}
 			walk(inner, value, f)
 		}
 	case []any:
@@ -53,8 +56,9 @@ const (
 	copiesSecret
 )
 
-// operator is what Envoy replaces in a text: a name, and perhaps what it is about.
-var operator = regexp.MustCompile(`%([A-Z][A-Z0-9_]*)(?:\(([^%]*)\))?(?::[0-9]+)?%`)
+// operator is what Envoy replaces in a text: a name, and perhaps what it is about, in
+// which there may be a percent sign.
+var operator = regexp.MustCompile(`%([A-Z][A-Z0-9_]*)(?:\(([^)]*)|(?::[0-9]+)?%)`)
 
 // harmless are the operators that tell nothing of a request's target, and no header:
 // those that begin so, and those that are so.
@@ -69,13 +73,8 @@ var (
 	}
 )
 
-// times are operators with a format of their own, in which a percent sign means
-// something else.
-var times = regexp.MustCompile(`%[A-Z_]*(?:_TIME|_TIME_LOCAL|_V_START|_V_END)\([^)]*\)%`)
-
 // copied says what a text copies, the worst of it, and by which operator.
 func copied(text string) (what int, by string) {
-	text = times.ReplaceAllString(text, "")
 	for _, found := range operator.FindAllStringSubmatch(text, -1) {
 		if w := copiedBy(found[1], strings.ToLower(found[2])); w > what {
 			what, by = w, found[1]
@@ -103,7 +102,7 @@ func named(text string) int {
 	switch {
 	case strings.Contains(text, "authorization") || strings.Contains(text, "cookie"):
 		return copiesSecret
-	case strings.Contains(text, "path") || text == "location" || text == "referer":
+	case strings.Contains(text, "path") || strings.Contains(text, "location") || strings.Contains(text, "referer"):
 		return copiesPath
 	}
 	return copiesNothing
