@@ -274,6 +274,39 @@ func TestReloadRenamedFolder(t *testing.T) {
 	}
 }
 
+// TestReloadBehindLink: a policy path is a folder in what git-sync publishes, by a link
+// above it, and each version goes away after the next.
+func TestReloadBehindLink(t *testing.T) {
+	git := t.TempDir()
+	publish := func(name string) {
+		t.Helper()
+		write(t, filepath.Join(git, name, "policy"), versioned(name))
+		old, _ := os.Readlink(filepath.Join(git, "current"))
+		for _, step := range []error{
+			os.Symlink(name, filepath.Join(git, "next")),
+			os.Rename(filepath.Join(git, "next"), filepath.Join(git, "current")),
+		} {
+			if step != nil {
+				t.Fatal(step)
+			}
+		}
+		if old != "" && name != "two" { // of the first version nothing tells that it is old
+			if err := os.RemoveAll(filepath.Join(git, old)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish("one")
+	e, reloads, _ := watch(t, filepath.Join(git, "current", "policy"))
+	for _, name := range []string{"two", "three", "four"} {
+		publish(name)
+		reloads.await(t, true)
+		if !serves(t, e.Current(), "/"+name) {
+			t.Errorf("%s is not in force", name)
+		}
+	}
+}
+
 // TestDecideDuringReload: every decision is wholly of one policy. Worth running with -race.
 func TestDecideDuringReload(t *testing.T) {
 	folder := t.TempDir()

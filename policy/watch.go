@@ -21,6 +21,8 @@ const (
 	settle = 100 * time.Millisecond
 	// settleAtMost bounds the wait while changes keep coming.
 	settleAtMost = 400 * time.Millisecond
+	// poll is how often the files are looked at where nothing tells that they changed.
+	poll = time.Minute
 )
 
 // Watch reloads the policy when its files change, until ctx ends; ctx's
@@ -36,11 +38,11 @@ func (e *Engine) Watch(ctx context.Context) error {
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return fmt.Errorf("watching the policy: %w", err)
+		return e.look(ctx, poll, err)
 	}
 	defer watcher.Close()
 	if err := e.watchFolders(watcher); err != nil {
-		return err
+		return e.look(ctx, poll, err)
 	}
 	// What changed between loading and watching made no event.
 	e.reload(ctx)
@@ -55,6 +57,41 @@ func (e *Engine) Watch(ctx context.Context) error {
 			e.reload(ctx)
 		})
 	return fmt.Errorf("watching the policy: %w", err)
+}
+
+// look reloads the policy when it finds other files, until ctx ends. It is for a node
+// whose watchers are all taken, which is no reason to end.
+func (e *Engine) look(ctx context.Context, every time.Duration, why error) error {
+	e.log.Warn("changed policy files are noticed late", "after", every, "error", why)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	last := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("watching the policy: %w", ctx.Err())
+		case <-tick.C:
+		}
+		e.mu.Lock()
+		now, err := e.found()
+		e.mu.Unlock()
+		if err != nil {
+			now = err.Error()
+		}
+		if now != last { // the same mistake is told once
+			e.reload(ctx)
+		}
+		last = now
+	}
+}
+
+// found is the revision that the files have now.
+func (e *Engine) found() (string, error) {
+	s, err := readDelivered(e.config, e.delivery)
+	if err != nil {
+		return "", err
+	}
+	return s.revision()
 }
 
 // watchFolders watches every folder of the policy that is not watched yet.
@@ -73,9 +110,12 @@ func (e *Engine) watchFolders(watcher *fsnotify.Watcher) error {
 		if path == Builtin {
 			continue
 		}
-		// The parent tells when the folder itself, or a bundle file, is replaced.
-		if err := add(filepath.Dir(filepath.Clean(path))); err != nil {
-			return err
+		// The parent tells when the folder itself, or a bundle file, is replaced, and those
+		// of links above it when one of them is.
+		for _, folder := range watch.Folders(path) {
+			if err := add(folder); err != nil {
+				return err
+			}
 		}
 		if isBundleFile(path) {
 			continue

@@ -40,6 +40,7 @@ type Plugins struct {
 	discovery *discovery.Discovery
 	metrics   metrics.Metrics
 	decisions decisions
+	bounds    *bounds
 
 	mu        sync.Mutex
 	listening *bundle.Plugin
@@ -60,6 +61,7 @@ func New(ctx context.Context, c *Config, engine *policy.Engine, log *slog.Logger
 		return nil, fmt.Errorf("making the store of bundles: %w", err)
 	}
 	own := &guard{boot: c.boot}
+	p.bounds = &own.bounds
 	transports()
 	p.manager, err = plugins.New(c.raw, uuid.NewString(), p.store,
 		plugins.Logger(logger{log, slog.LevelDebug, p.decisions.failed}), plugins.ConsoleLogger(logger{log, slog.LevelInfo, nil}),
@@ -93,13 +95,20 @@ func (c *Config) wrong(err error) error {
 // ctx ends.
 func (p *Plugins) Start(ctx context.Context) error {
 	p.listen()
-	if err := p.manager.Start(ctx); err != nil {
+	files, err := p.files()
+	for name, file := range files {
+		if err == nil {
+			err = p.checkFile(name, file)
+		}
+	}
+	if err == nil {
+		err = p.manager.Start(ctx)
+	}
+	if err != nil {
 		return p.config.wrong(err)
 	}
 	p.listen()
-	if err := p.watchFiles(ctx); err != nil {
-		return p.config.wrong(err)
-	}
+	p.watchFiles(ctx, files)
 	go p.decisions.run(p.manager)
 	return nil
 }

@@ -457,6 +457,63 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// TestFileBehindLink: a signed bundle file in what git-sync publishes, by a link above it
+// that is there late. Of the version before nothing tells that it is old.
+func TestFileBehindLink(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	git := t.TempDir()
+	publish := func(name string, file []byte) {
+		t.Helper()
+		for _, step := range []error{
+			os.Mkdir(filepath.Join(git, name), 0o700),
+			os.WriteFile(filepath.Join(git, name, "policy.tar.gz"), file, 0o600),
+			os.Symlink(name, filepath.Join(git, "next")),
+			os.Rename(filepath.Join(git, "next"), filepath.Join(git, "current")),
+		} {
+			if step != nil {
+				t.Fatal(step)
+			}
+		}
+	}
+	section := "bundles: {main: {resource: 'file://" + filepath.Join(git, "current", "policy.tar.gz") + "', signing: {keyid: release}}}\n"
+	publish("v1", opatest.Bundle(t, "v1", things("one"), r.key))
+	r.start(section)
+	r.loaded()
+	for _, name := range []string{"two", "three"} {
+		publish(name, opatest.Bundle(t, name, things(name), r.key))
+		r.wait(name, func() bool { return r.serves("/" + name) })
+	}
+	// One that says to be huge takes nothing down that reads it.
+	before := r.rejected()
+	publish("bomb", claims(t, 1<<60))
+	r.wait("the bomb to be refused", func() bool { return r.rejected() > before })
+	publish("four", opatest.Bundle(t, "four", things("four"), r.key))
+	r.wait("four", func() bool { return r.serves("/four") })
+	// The folder that the link leads to now is watched as well.
+	if err := os.WriteFile(filepath.Join(git, "four", "policy.tar.gz"), opatest.Bundle(t, "five", things("five"), r.key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("five", func() bool { return r.serves("/five") })
+
+	publish("bombs", claims(t, 1<<60))
+	file := filepath.Join(t.TempDir(), "opa.yaml")
+	if err := os.WriteFile(file, []byte(r.Config(r.key, section)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := opa.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := opa.New(t.Context(), config, r.engine, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "bundles.main: the bundle has more than") {
+		t.Errorf("started with a bomb: %v", err)
+	}
+}
+
 // TestPersisted: a bundle that was kept on disk is verified again when it is loaded
 // while the server is down.
 func TestPersisted(t *testing.T) {
