@@ -92,7 +92,7 @@ func (r *renderer) httpFilters() []*hcmv3.HttpFilter {
 		filters = append(filters, filter("envoy.filters.http.local_ratelimit", r.pack(r.localRateLimit())))
 	}
 	if r.config.RateLimit.Service != "" {
-		filters = append(filters, filter("envoy.filters.http.ratelimit", r.pack(r.rateLimit())))
+		filters = append(filters, r.rateLimits()...)
 	}
 	return append(filters,
 		filter("exit", r.pack(r.exit())),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -16,50 +17,67 @@ import (
 // busybody is a rate limit service that answers with more than it was asked for.
 type busybody struct {
 	rlsv3.UnimplementedRateLimitServiceServer
-	code rlsv3.RateLimitResponse_Code
+	answer atomic.Pointer[rlsv3.RateLimitResponse]
 }
 
 // ShouldRateLimit implements the service.
-func (b busybody) ShouldRateLimit(context.Context, *rlsv3.RateLimitRequest) (*rlsv3.RateLimitResponse, error) {
-	return &rlsv3.RateLimitResponse{
-		OverallCode: b.code,
-		RawBody:     []byte("CANARY"),
-		RequestHeadersToAdd: []*corev3.HeaderValue{
-			{Key: ":path", Value: "CANARY"}, {Key: "prefer", Value: "CANARY"}, {Key: "x-envoy-retry-on", Value: "5xx"}, {Key: "host", Value: "elsewhere.example"},
-		},
-	}, nil
+func (b *busybody) ShouldRateLimit(context.Context, *rlsv3.RateLimitRequest) (*rlsv3.RateLimitResponse, error) {
+	return b.answer.Load(), nil
 }
 
-// TestQuotaServiceIsTrusted shows what the threat model says of the rate limit
-// service: Envoy lets it add to the path and to the headers of a request that was
-// decided already. Where it goes, and what a refusal says, it cannot change. If this
-// test fails because less is taken from it, that page has to say so.
-func TestQuotaServiceIsTrusted(t *testing.T) {
+// TestQuotaServiceChangesNothing: what the policy decided goes to Graph as it is, or not
+// at all, whatever the rate limit service adds to it. What a refusal says, it cannot
+// change either.
+func TestQuotaServiceChangesNothing(t *testing.T) {
 	t.Parallel()
-	for code, status := range map[rlsv3.RateLimitResponse_Code]int{rlsv3.RateLimitResponse_OK: 200, rlsv3.RateLimitResponse_OVER_LIMIT: 429} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, server := &busybody{}, grpc.NewServer()
+	rlsv3.RegisterRateLimitServiceServer(server, service)
+	go server.Serve(listener)
+	t.Cleanup(server.Stop)
+	r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) { c.RateLimit = asking(listener.Addr().String()) })
+	ok, over := rlsv3.RateLimitResponse_OK, rlsv3.RateLimitResponse_OVER_LIMIT
+	const target = "/a?b=c%20d"
+	passed := 0
+	for _, test := range []struct {
+		code       rlsv3.RateLimitResponse_Code
+		key, value string
+		status     int
+	}{
+		{ok, "", "", 200},
+		{ok, ":path", "C", 403}, // which Envoy would append, after a comma
+		{ok, ":authority", "elsewhere.example", 403},
+		{ok, "prefer", "CANARY", 403}, // the request has none
+		{ok, "x", "", 403},
+		{ok, "user-agent", "C", 403}, // it has one
+		{over, "", "", 429},
+		{over, ":path", "CANARY", 429},
+	} {
+		answer := &rlsv3.RateLimitResponse{OverallCode: test.code, RawBody: []byte("CANARY")}
+		if test.key != "" {
+			answer.RequestHeadersToAdd = []*corev3.HeaderValue{{Key: test.key, Value: test.value}}
 		}
-		server := grpc.NewServer()
-		rlsv3.RegisterRateLimitServiceServer(server, busybody{code: code})
-		go server.Serve(listener)
-		t.Cleanup(server.Stop)
-		r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) { c.RateLimit = asking(listener.Addr().String()) })
-		got := send(t, r.Client(t, true), "GET", r.URL+"/a")
-		if got.status != status || strings.Contains(got.body, "CANARY") {
-			t.Errorf("%s: got %d %s", code, got.status, got.body)
-		}
-		for _, request := range r.upstream.seen() {
-			if request.RequestURI != "/a,CANARY" || request.Header.Get("Prefer") != "CANARY" {
-				t.Errorf("%s: Graph was asked for %s, with %v", code, request.RequestURI, request.Header)
+		service.answer.Store(answer)
+		for _, h2 := range []bool{true, false} {
+			got := send(t, r.Client(t, h2), "GET", r.URL+target)
+			if got.status != test.status || strings.Contains(got.body, "CANARY") {
+				t.Errorf("%s with %q: got %d %s", test.code, test.key, got.status, got.body)
 			}
-			if request.Host != "graph.example" || request.Header.Get("X-Envoy-Retry-On") != "" {
-				t.Errorf("%s: the service sent the request to %s, with %v", code, request.Host, request.Header)
+			if test.status == 200 {
+				passed++
 			}
 		}
-		if n := len(r.upstream.seen()); n != 1 && code == rlsv3.RateLimitResponse_OK || n != 0 && code != rlsv3.RateLimitResponse_OK {
-			t.Errorf("%s: %d requests reached Graph", code, n)
+	}
+	seen := r.upstream.seen()
+	if len(seen) != passed {
+		t.Errorf("%d requests reached Graph, want %d", len(seen), passed)
+	}
+	for _, request := range seen {
+		if request.RequestURI != target || request.Host != "graph.example" {
+			t.Errorf("Graph was asked for %s of %s", request.RequestURI, request.Host)
 		}
 	}
 }

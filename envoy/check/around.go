@@ -11,6 +11,7 @@ import (
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	setstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -23,6 +24,7 @@ func (k *checker) filter(where, kind string, settings []*anypb.Any, behind bool)
 	switch {
 	case keepers[kind]:
 		k.find("filter_keeps", where, kind)
+	case kind == typeFilterState && keepsSizes(settings):
 	case behind && !quiet[kind]:
 		k.find("filter_after", where, kind)
 	case !behind && !quiet[kind] && !quietBefore[kind]:
@@ -53,6 +55,23 @@ func (k *checker) filter(where, kind string, settings []*anypb.Any, behind bool)
 			k.router(where, m)
 		}
 	}
+}
+
+// keepsSizes says whether a filter keeps nothing but how large a request is, and that
+// under names that mean nothing to Envoy: under others it says where connections go.
+func keepsSizes(settings []*anypb.Any) bool {
+	for _, a := range settings {
+		m := open[setstatev3.Config](a)
+		for _, v := range m.GetOnRequestHeaders() {
+			if !strings.HasPrefix(v.GetObjectKey(), "graphveil.") || v.GetFormatString().GetTextFormatSource().GetInlineString() != envoy.SizeFormat {
+				return false
+			}
+		}
+		if m == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // mutations judges headers that are set: on answers for what they copy, and behind the

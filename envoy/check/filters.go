@@ -16,6 +16,8 @@ const (
 	typeExtProc = filters + "ext_proc.v3.ExternalProcessor"
 	typeRouter  = filters + "router.v3.Router"
 
+	typeFilterState = filters + "set_filter_state.v3.Config"
+
 	typeIstioStats = "stats.PluginConfig"
 )
 

@@ -13,12 +13,14 @@ import (
 	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
 	grpclogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3"
 	otellogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/open_telemetry/v3"
+	statev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	setstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -188,6 +190,14 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 	},
 	"filter_after": {
+		func(p *parts) { p.insert("exit", p.httpFilter("keep", keeping("graphveil.x", "%REQ(authorization)%"))) },
+		func(p *parts) {
+			p.insert("exit", p.httpFilter("keep", keeping("envoy.network.upstream_server_name", envoy.SizeFormat)))
+		},
+		func(p *parts) {
+			p.insert("exit", p.httpFilter("keep", keeping("graphveil.x", envoy.SizeFormat)))
+			p.route.TypedPerFilterConfig = map[string]*anypb.Any{"keep": p.pack(keeping("graphveil.x", "%REQ(:path)%"))}
+		},
 		func(p *parts) {
 			p.filter("envoy.filters.http.router").ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: p.pack(&routerv3.Router{UpstreamHttpFilters: []*hcmv3.HttpFilter{foreign(p)}})}
 		},
@@ -606,4 +616,14 @@ func (p *parts) matched() {
 		p.t.Fatal(err)
 	}
 	p.host.Routes, p.host.Matcher = nil, host.Matcher
+}
+
+// keeping keeps something of a request for later.
+func keeping(key, format string) *setstatev3.Config {
+	return &setstatev3.Config{OnRequestHeaders: []*statev3.FilterStateValue{{
+		Key: &statev3.FilterStateValue_ObjectKey{ObjectKey: key}, FactoryKey: "envoy.string",
+		Value: &statev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
+			Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: format}}},
+		}},
+	}}}
 }
