@@ -12,6 +12,8 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
 	"github.com/graphveil/graphveil/auth"
@@ -252,6 +254,49 @@ func TestLoadBalancer(t *testing.T) {
 	}
 	if s := gateway(t, minimal).service.Spec; s.ExternalTrafficPolicy != "" {
 		t.Errorf("%s: %q, which Kubernetes refuses", s.Type, s.ExternalTrafficPolicy)
+	}
+}
+
+// Two gateways of one namespace have Pods of their own: neither's Service or network policy is
+// about the other's.
+func TestGatewaysOfOneNamespace(t *testing.T) {
+	as := func(release, text string) *objects {
+		t.Helper()
+		files, err := renderAs(load(t, chartDir), values(t, minimal, text), release, namespace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return decode(t, files)
+	}
+	longest := "fullnameOverride: " + strings.Repeat("a", 53)
+	for name, pair := range map[string][2]*objects{
+		"two names":                    {as("a", "fullnameOverride: one"), as("a", "fullnameOverride: two")},
+		"one name":                     {as("a", ""), as("a", "fullnameOverride: two")},
+		"the name of another release":  {as("one", ""), as("a", "fullnameOverride: one")},
+		"the same, of two releases":    {as("a", longest), as("b", longest)},
+		"two releases without a value": {as("a", ""), as("b", "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkApart(t, pair[0], pair[1])
+			checkApart(t, pair[1], pair[0])
+		})
+	}
+}
+
+func checkApart(t *testing.T, one, two *objects) {
+	t.Helper()
+	checkGateway(t, one)
+	if v := one.deployment.Spec.Template.Labels["app.kubernetes.io/instance"]; len(validation.IsValidLabelValue(v)) > 0 {
+		t.Errorf("%q is no label", v)
+	}
+	selectors := map[string]map[string]string{
+		"Deployment": one.deployment.Spec.Selector.MatchLabels, "Service": one.service.Spec.Selector,
+		"budget": one.budget.Spec.Selector.MatchLabels, "network policy": one.networkPolicy.Spec.PodSelector.MatchLabels,
+	}
+	for what, selector := range selectors {
+		if labels.SelectorFromSet(selector).Matches(labels.Set(two.deployment.Spec.Template.Labels)) {
+			t.Errorf("the %s of one selects the Pods of the other: %v", what, selector)
+		}
 	}
 }
 

@@ -3,9 +3,13 @@
 {{- if .Values.fullnameOverride -}}{{ .Values.fullnameOverride }}{{- else if contains "graphveil" .Release.Name -}}{{ .Release.Name }}{{- else -}}{{ printf "%s-graphveil" .Release.Name }}{{- end -}}
 {{- end }}
 
+{{/* Whose Pods they are, also where a release has two gateways, or one the name of another release. It never changes, for Kubernetes
+does not let it. */}}
 {{- define "graphveil.selector" -}}
 app.kubernetes.io/name: graphveil
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- $instance := .Release.Name -}}
+{{- with .Values.fullnameOverride -}}{{- $instance = printf "%s-%s" . (sha256sum $.Release.Name | trunc 8) -}}{{- end }}
+app.kubernetes.io/instance: {{ $instance | quote }}
 {{- end }}
 
 {{- define "graphveil.labels" -}}
