@@ -39,6 +39,9 @@ func (k *checker) upstream(c *clusterv3.Cluster) {
 		}
 	}
 	k.between(where, c)
+	if allowsMetadata(c) {
+		k.find("metadata_frames", where, "allow_metadata true")
+	}
 	if policy := optionsOf(c).GetRetryPolicy(); policy != nil {
 		k.retries(where, policy)
 	}
@@ -86,6 +89,17 @@ func (k *checker) between(where string, c *clusterv3.Cluster) {
 
 func optionsOf(c *clusterv3.Cluster) *upstreamhttpv3.HttpProtocolOptions {
 	return open[upstreamhttpv3.HttpProtocolOptions](c.GetTypedExtensionProtocolOptions()["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"])
+}
+
+// allowsMetadata says whether a cluster takes metadata frames, in one of the ways to write
+// how it speaks HTTP/2 and HTTP/3.
+func allowsMetadata(c *clusterv3.Cluster) bool {
+	o := optionsOf(c)
+	explicit, same, auto := o.GetExplicitHttpConfig(), o.GetUseDownstreamProtocolConfig(), o.GetAutoConfig()
+	//lint:ignore SA1019 an Envoy that is asked to obey it does
+	two := []*corev3.Http2ProtocolOptions{c.GetHttp2ProtocolOptions(), explicit.GetHttp2ProtocolOptions(), same.GetHttp2ProtocolOptions(), auto.GetHttp2ProtocolOptions()}
+	three := []*corev3.Http3ProtocolOptions{explicit.GetHttp3ProtocolOptions(), same.GetHttp3ProtocolOptions(), auto.GetHttp3ProtocolOptions()}
+	return slices.ContainsFunc(two, (*corev3.Http2ProtocolOptions).GetAllowMetadata) || slices.ContainsFunc(three, (*corev3.Http3ProtocolOptions).GetAllowMetadata)
 }
 
 // endpointsOf are the endpoints of a cluster, its own or those that it discovers.

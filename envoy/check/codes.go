@@ -51,6 +51,7 @@ var Codes = map[string]Code{
 	"ext_proc_hook":               {true, "an extension changes what the processor is asked or what it answered", "remove it"},
 	"route_cache":                 {false, "the route is chosen again after the processor has rewritten the path", "set route_cache_action to RETAIN"},
 	"mutation_rules":              {false, "more headers may be changed than the processor has to", "take mutation_rules from `graphveil envoy config`"},
+	"metadata_frames":             {true, "HTTP/2 metadata frames pass all filters, between callers and the API", "remove allow_metadata"},
 	"metadata_not_received":       {false, "the processor's decision is not received, so the guard refuses every request", "list graphveil in metadata_options.receiving_namespaces.untyped"},
 	"message_timeout_short":       {false, "Envoy gives up before the processor's request_timeout, and callers get 504", "set message_timeout to 5s"},
 	"message_timeout_long":        {false, "Envoy waits very long for a decision", "set message_timeout to 5s"},
@@ -72,7 +73,7 @@ var Codes = map[string]Code{
 	// What the routes do.
 	"token_elsewhere":       {true, "a route that leads to somebody else passes the processor, which would give them an access token", "lead all routes of this listener to the API, or turn the filter on for its routes only"},
 	"internal_redirect":     {true, "Envoy follows redirects, with the access token, past the processor", "remove internal_redirect_policy"},
-	"mirror":                {true, "requests are copied, with the access token, to another cluster", "remove request_mirror_policies"},
+	"mirror":                {true, "requests to the API or to the processor, with access tokens or answers, are copied to another cluster", "remove request_mirror_policies"},
 	"hedge":                 {false, "requests are sent more than once", "remove hedge_policy"},
 	"retry_without_wait":    {false, "throttled requests are repeated without the wait that the API asks for", "take retry_policy from `graphveil envoy config`, or do not retry 429"},
 	"upstream_not_verified": {true, "the API's certificate is not asked for, or not for its name", "use TLS with an authority, the SNI and a subject alternative name"},

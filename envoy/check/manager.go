@@ -45,6 +45,9 @@ func (k *checker) manager(where string, hcm *hcmv3.HttpConnectionManager) {
 	if hcm.GetProxy_100Continue() {
 		k.find("informational", where, "proxy_100_continue true")
 	}
+	if hcm.GetHttp2ProtocolOptions().GetAllowMetadata() || hcm.GetHttp3ProtocolOptions().GetAllowMetadata() {
+		k.find("metadata_frames", where, "allow_metadata true")
+	}
 	for _, u := range hcm.GetUpgradeConfigs() {
 		if len(u.GetFilters()) > 0 {
 			k.find("upgrade_chain", where, "upgrade "+u.GetUpgradeType())

@@ -220,6 +220,24 @@ var spoiledBeside = map[string][]func(*parts){
 	"filter_before": {func(p *parts) {
 		p.hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
 	}},
+	"metadata_frames": {
+		func(p *parts) { p.hcm.Http2ProtocolOptions.AllowMetadata = true },
+		func(p *parts) { p.hcm.Http3ProtocolOptions = &corev3.Http3ProtocolOptions{AllowMetadata: true} },
+		func(p *parts) {
+			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
+				o.UpstreamProtocolOptions = &upstreamhttpv3.HttpProtocolOptions_AutoConfig{AutoConfig: &upstreamhttpv3.HttpProtocolOptions_AutoHttpConfig{
+					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{AllowMetadata: true},
+				}}
+			})
+		},
+		func(p *parts) {
+			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
+				o.UpstreamProtocolOptions = &upstreamhttpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{UseDownstreamProtocolConfig: &upstreamhttpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
+					Http3ProtocolOptions: &corev3.Http3ProtocolOptions{AllowMetadata: true},
+				}}
+			})
+		},
+	},
 	"guard_forged": {func(p *parts) {
 		p.insert("envoy.filters.http.rbac", p.httpFilter("forge", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{
 			Header: "x", OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{MetadataNamespace: "graphveil", Key: "decision"},
