@@ -150,7 +150,7 @@ func TestStalledStream(t *testing.T) {
 		"in the body":         {getThings(), ok(), body},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(c *extproc.ServerConfig) { c.IdleTimeout = 50 * time.Millisecond })
+			w := newWorld(t, func(c *extproc.ServerConfig) { c.IdleTimeout = 300 * time.Millisecond }) // for all to be sent
 			stream, err := w.Open(t.Context())
 			if err != nil {
 				t.Fatal(err)
