@@ -158,6 +158,7 @@ var samples = map[string]sample{
 		series("process_open_fds", "", "90x120") + series("process_max_fds", "", "100x120"),
 		series("process_open_fds", "", "90x120") + series("process_max_fds", "", "1024x120"),
 	},
+	"GraphveilEnvoyAbsent": {series("up", "", "1x120"), `up{` + proxy + `} 0x120` + "\n"},
 	"GraphveilEnvoyDown": {
 		`up{` + proxy + `} 1x115 0x5` + "\n",
 		series("up", "", "0x120") + `up{` + proxy + `} 1x120` + "\n",
@@ -212,6 +213,10 @@ var more = []struct {
 	{"GraphveilDenying", "a few paths that nobody serves", exchanges(1000, 0, "denied", "x") + bad("", "denied", "path_not_allowed", "0+1x120"), false},
 	{"GraphveilDenying", "many paths that nobody serves", exchanges(1000, 0, "denied", "x") + bad("", "denied", "path_not_allowed", "0+100x120"), true},
 	{"GraphveilAborted", "a few that led nowhere", exchanges(1000, 0, "denied", "x") + bad("", "aborted", "", "0+1x120"), false},
+	{"GraphveilRefusingResponses", "one of a few responses", exchanges(1, 0, "denied", "x") + bad("c", "refused", "upstream_error", "0x108 1x12"), false},
+	{"GraphveilRefusingResponses", "few requests, and all of them are refused", bad("c", "refused", "upstream_error", "0x40 1x5 2x5 3x5 4x5 5x5 6x5 7x5 8x5 9x5 10x5 11x5 12x5 13x5 14x5"), true},
+	{"GraphveilTokenUnavailable", "one request, before the first token", exchanges(1, 0, "denied", "x") + bad("c", "denied", "token_unavailable", "0x116 1x4"), false},
+	{"GraphveilProcessorUnreachable", "one connection, while the processor starts again", series("envoy_cluster_upstream_cx_connect_fail", `envoy_cluster_name="processor"`, "0x116 1x4"), false},
 	{"GraphveilProcessorFailing", "few requests, and all of them fail", exchangesWith(1, 1), true},
 	{"GraphveilProcessorFailing", "no requests", exchangesWith(0, 0), false},
 	{"GraphveilThrottled", "Envoy repeats all that Graph throttles", graphSeries("envoy_cluster_retry_upstream_rq", `envoy_response_code="429"`, 10), true},
@@ -281,6 +286,20 @@ func TestAlertsFire(t *testing.T) {
 	for name := range samples {
 		if !known[name] {
 			t.Errorf("there is no alert %s", name)
+		}
+	}
+}
+
+// TestAlertsAreAboutOurOwn: a Prometheus that sees other Envoys, a mesh's for one, and other
+// programs in Go, has series of the same names. Only those of our jobs count.
+func TestAlertsAreAboutOurOwn(t *testing.T) {
+	others := strings.NewReplacer(`job="graphveil"`, `job="other"`, `job="graphveil-envoy"`, `job="istio-proxy"`)
+	for _, r := range alerts(t) {
+		if strings.Contains(r.Expr, "absent(") || strings.Contains(r.Expr, "graphveil_") {
+			continue // these names are ours
+		}
+		if trouble := others.Replace(samples[r.Alert].trouble); fires(t, r, trouble) {
+			t.Errorf("%s fires on\n%s", r.Alert, trouble)
 		}
 	}
 }
