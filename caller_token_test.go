@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/envoy/envoytest"
 )
 
 const (
@@ -208,6 +210,22 @@ func TestCallerTokenWithoutKeys(t *testing.T) {
 	wait(t, "the keys", func() bool { return try() == "200" })
 	if strings.Contains(r.logs.String(), token) {
 		t.Error("the log has the caller's token")
+	}
+}
+
+// TestCallerTokenEmptyFile: Envoy takes an empty file of keys without a word, so the start
+// is refused here.
+func TestCallerTokenEmptyFile(t *testing.T) {
+	l, _ := callerTokens(t)
+	l.config.Envoy.JWT.JWKSFile = l.write("jwks.json", "")
+	log := &envoytest.Buffer{}
+	s, err := startSidecar(t.Context(), l.config, slog.New(slog.NewTextHandler(log, nil)), log, log)
+	if err == nil {
+		s.stop()
+		t.Fatal("started")
+	}
+	if !strings.Contains(err.Error(), "has no keys") {
+		t.Errorf("got %v", err)
 	}
 }
 

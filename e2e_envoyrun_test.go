@@ -155,6 +155,11 @@ func TestEnvoyRunRefuses(t *testing.T) {
 	if err := os.WriteFile(bare, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	keyless := t.TempDir() + "/graphveil.yaml"
+	text := "envoy: {tls: {cert_file: none.crt, key_file: none.key}, jwt: {issuer: 'https://issuer.example', audiences: [a], jwks_file: '" + bare + "'}}\n"
+	if err := os.WriteFile(keyless, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args []string
 		want string
@@ -167,6 +172,9 @@ func TestEnvoyRunRefuses(t *testing.T) {
 		if exit != exitUsage || !strings.Contains(stderr, test.want) {
 			t.Errorf("%v: exit %d, %s", test.args, exit, stderr)
 		}
+	}
+	if _, stderr, exit := command(t, "", "envoy", "run", "--config", keyless); exit != 1 || !strings.Contains(stderr, "jwks_file: "+bare+" has no keys") {
+		t.Errorf("without keys: exit %d, %s", exit, stderr)
 	}
 }
 

@@ -89,6 +89,9 @@ func (r *envoyRun) run(ctx context.Context, config *Config) error {
 	if probes != nil {
 		defer probes.Close()
 	}
+	if err := config.Envoy.JWT.CheckKeys(); err != nil {
+		return err
+	}
 	proxy, err := envoy.Start(ctx, binary, bootstrap, envoy.Options{Workers: config.Envoy.Workers, AccessLog: os.Stdout, Log: os.Stderr, DrainTime: r.drainTime})
 	if err != nil && ctx.Err() != nil {
 		log.Info("stopped before Envoy had started")

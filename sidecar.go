@@ -73,6 +73,9 @@ func (s *sidecar) startEnvoy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.config.JWT.CheckKeys(); err != nil {
+		return err
+	}
 	process, err := envoy.Start(ctx, s.binary, bootstrap, s.options)
 	if err != nil {
 		return err

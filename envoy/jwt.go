@@ -2,10 +2,13 @@ package envoy
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"time"
 
@@ -32,7 +35,8 @@ type JWT struct {
 	// for somebody else must not open this door.
 	Audiences []string `yaml:"audiences"`
 
-	// JWKSFile has the issuer's public keys (RFC 7517). Envoy reads it at its start.
+	// JWKSFile has the issuer's public keys (RFC 7517). Envoy reads it at its start
+	// only, so a key that the issuer adds or drops takes a restart.
 	// Either this or JWKSURI is required with Issuer.
 	JWKSFile string `yaml:"jwks_file"`
 
@@ -81,6 +85,29 @@ func (j JWT) validate(check func(key string, err error)) {
 	case j.CAFile != "":
 		check("jwt.ca_file", errors.New("is for jwks_uri"))
 	}
+}
+
+// CheckKeys refuses a JWKSFile that an Envoy would start with all the same: of one that is
+// empty it says nothing and answers every caller 401, and keys that are no public ones make
+// tokens for whoever reads the file.
+func (j JWT) CheckKeys() error {
+	if j.JWKSFile == "" {
+		return nil
+	}
+	text, err := os.ReadFile(j.JWKSFile)
+	if err != nil {
+		return fmt.Errorf("reading envoy.jwt.jwks_file: %w", err)
+	}
+	var set struct{ Keys []map[string]any }
+	if err := json.Unmarshal(text, &set); err != nil || len(set.Keys) == 0 {
+		return fmt.Errorf("reading envoy.jwt.jwks_file: %s has no keys\nhint: put the JSON document there that the issuer publishes, {\"keys\": […]}", j.JWKSFile)
+	}
+	for _, key := range set.Keys {
+		if key["kty"] == "oct" || key["d"] != nil {
+			return fmt.Errorf("reading envoy.jwt.jwks_file: %s has a secret, a private key or a shared one (kty oct): whoever reads it can make tokens\nhint: put the issuer's public keys there", j.JWKSFile)
+		}
+	}
+	return nil
 }
 
 // keysHost is where JWKSURI is served.

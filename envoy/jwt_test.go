@@ -70,3 +70,41 @@ func TestNothingPassesWithoutToken(t *testing.T) {
 		t.Errorf("%d requests arrived upstream", n)
 	}
 }
+
+// TestKeysOfTheIssuer: what is no set of public keys is refused before Envoy starts, which
+// would take some of it.
+func TestKeysOfTheIssuer(t *testing.T) {
+	private := curveKey(t, elliptic.P256())
+	set := func(keys ...any) string {
+		var all jose.JSONWebKeySet
+		for _, key := range keys {
+			all.Keys = append(all.Keys, jose.JSONWebKey{Key: key, KeyID: "a"})
+		}
+		text, err := json.Marshal(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for name, test := range map[string]struct{ text, want string }{
+		"empty":      {"", "has no keys"},
+		"no JSON":    {"keys", "has no keys"},
+		"no member":  {"{}", "has no keys"},
+		"no keys":    {set(), "has no keys"},
+		"shared":     {set(private.Public(), []byte("CANARY")), "has a secret"},
+		"private":    {set(private), "has a secret"},
+		"good":       {set(private.Public()), ""},
+		"other kind": {`{"keys": [{"kty": "AKP", "alg": "ML-DSA-65", "pub": "x"}]}`, ""},
+	} {
+		err := envoy.JWT{JWKSFile: textFile(t, test.text)}.CheckKeys()
+		switch {
+		case test.want == "" && err != nil, test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		case err != nil && strings.Contains(err.Error(), "Q0FOQVJZ"):
+			t.Errorf("%s: the error has the key", name)
+		}
+	}
+	if err := (envoy.JWT{JWKSFile: "/nowhere"}).CheckKeys(); err == nil {
+		t.Error("a file that is not there is good")
+	}
+}
