@@ -205,6 +205,19 @@ func TestPartsOfADump(t *testing.T) {
 		t.Errorf("warming: %v", f)
 	}
 
+	// A listener that drains has the old filters for the connections that it has.
+	p = newParts(t)
+	p.extProc.FailureModeAllow = true
+	p.json()
+	old := proto.CloneOf(p.bootstrap.StaticResources.Listeners[0])
+	p.extProc.FailureModeAllow = false
+	drains := &adminv3.ListenersConfigDump{DynamicListeners: []*adminv3.ListenersConfigDump_DynamicListener{{
+		DrainingState: &adminv3.ListenersConfigDump_DynamicListenerState{Listener: p.pack(old)},
+	}}}
+	if f := found(t, p.dumped(drains)); !slices.Equal(codes(f), []string{"failure_mode_allow"}) || !strings.Contains(f[0].Where, "ingress, which drains") {
+		t.Errorf("draining: %v", f)
+	}
+
 	// Secrets with what they hide, and who may look.
 	p = newParts(t)
 	p.secret()

@@ -6,6 +6,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
 const (
@@ -98,6 +99,9 @@ func (k *checker) filterChain(where string, chain *listenerv3.FilterChain) bool 
 	}
 	if kind := typeOf(chain.GetTransportSocket().GetTypedConfig()); found && !quietNetwork[kind] {
 		k.find("network_filter", where+", transport socket", kind)
+	}
+	if tls := open[tlsv3.DownstreamTlsContext](chain.GetTransportSocket().GetTypedConfig()); found && tls.GetCommonTlsContext().GetKeyLog() != nil {
+		k.find("tls_keys_logged", where, "key_log")
 	}
 	return found
 }

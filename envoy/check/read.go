@@ -119,7 +119,16 @@ func (c *Config) readListeners(m *adminv3.ListenersConfigDump) error {
 	for _, l := range m.GetDynamicListeners() {
 		packed = append(packed, l.GetActiveState().GetListener(), l.GetWarmingState().GetListener())
 	}
-	return each(packed, func(l *listenerv3.Listener) { c.listeners = append(c.listeners, l) })
+	var draining []*anypb.Any // with their old settings they serve the connections that they have
+	for _, l := range m.GetDynamicListeners() {
+		draining = append(draining, l.GetDrainingState().GetListener())
+	}
+	return errors.Join(
+		each(packed, func(l *listenerv3.Listener) { c.listeners = append(c.listeners, l) }),
+		each(draining, func(l *listenerv3.Listener) {
+			l.Name += ", which drains"
+			c.listeners = append(c.listeners, l)
+		}))
 }
 
 func (c *Config) readClusters(m *adminv3.ClustersConfigDump) error {

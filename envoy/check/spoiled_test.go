@@ -449,6 +449,12 @@ var spoiledBeside = map[string][]func(*parts){
 		p.tls(func(tls *tlsv3.UpstreamTlsContext) {
 			tls.CommonTlsContext.KeyLog = &tlsv3.TlsKeyLog{Path: "/tmp/keys"}
 		})
+	}, func(p *parts) { // those of callers
+		tls := &tlsv3.DownstreamTlsContext{}
+		a := p.bootstrap.StaticResources.Listeners[0].FilterChains[0].TransportSocket.GetTypedConfig()
+		p.unpack(a, tls)
+		tls.CommonTlsContext.KeyLog = &tlsv3.TlsKeyLog{Path: "/tmp/keys"}
+		a.Value = p.pack(tls).Value
 	}},
 	"admin_reachable": {
 		func(p *parts) { p.admin() },
