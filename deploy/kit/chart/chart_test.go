@@ -11,6 +11,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -100,6 +101,11 @@ func checkGateway(t *testing.T, o *objects) {
 	if s == nil || s.FSGroup == nil || *s.FSGroup != user || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 		t.Errorf("the Pod's security: %v", s)
 	}
+	for _, v := range pod.Spec.Volumes { // fsGroup lets the user read them
+		if v.Secret != nil && *v.Secret.DefaultMode != 0o440 || v.Projected != nil && *v.Projected.DefaultMode != 0o440 {
+			t.Errorf("more than the group may read %s", v.Name)
+		}
+	}
 	if pod.Spec.EnableServiceLinks == nil || *pod.Spec.EnableServiceLinks {
 		t.Error("the names of other Services get into the environment")
 	}
@@ -111,6 +117,9 @@ func checkGateway(t *testing.T, o *objects) {
 	}
 	if b := o.budget.Spec; b.MaxUnavailable == nil || b.MinAvailable != nil { // else one Pod alone keeps its node from being drained
 		t.Errorf("the disruption budget: %v", b)
+	}
+	if p := o.budget.Spec.UnhealthyPodEvictionPolicy; p == nil || *p != policyv1.AlwaysAllow { // nor do Pods that never get ready
+		t.Error("Pods that do not work keep their nodes from being drained")
 	}
 	rolling := d.Spec.Strategy.RollingUpdate
 	if rolling == nil || rolling.MaxUnavailable.IntValue() != 0 {

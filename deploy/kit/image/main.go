@@ -35,6 +35,9 @@ func run(ctx context.Context, root, out string, files bool, platforms []string) 
 	if err != nil {
 		return err
 	}
+	if err := src.unchanged(ctx); err != nil {
+		return err
+	}
 	for _, i := range images {
 		if files {
 			for _, p := range i.platforms {

@@ -75,6 +75,19 @@ func findSource(ctx context.Context, root string) (source, error) {
 	return s, err
 }
 
+// unchanged is an error if the sources are others than when they were looked at: what was
+// built of them since would have a version that is not its own.
+func (s source) unchanged(ctx context.Context) error {
+	now, err := findSource(ctx, s.root)
+	if err != nil {
+		return err
+	}
+	if now != s {
+		return fmt.Errorf("the sources changed from %s to %s while they were built\nhint: build again", s.version, now.version)
+	}
+	return nil
+}
+
 func (s source) git(ctx context.Context, arguments ...string) (string, error) {
 	c := exec.CommandContext(ctx, "git", append([]string{"-C", s.root}, arguments...)...)
 	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_DIR=") || strings.HasPrefix(v, "GIT_WORK_TREE=") })

@@ -52,7 +52,17 @@ func TestVersionOfSources(t *testing.T) {
 	if got := version(); got != "v1.2.0" {
 		t.Errorf("of the tags: %s", got)
 	}
+	src, err := findSource(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := src.unchanged(t.Context()); err != nil {
+		t.Error(err)
+	}
 	write(filepath.Join(root, "extra.go"), "package main\n")
+	if err := src.unchanged(t.Context()); err == nil || !strings.Contains(err.Error(), "from v1.2.0 to v1.2.0+dirty while they were built") {
+		t.Errorf("changed since: %v", err)
+	}
 	if got := version(); got != "v1.2.0+dirty" {
 		t.Errorf("with another file: %s", got)
 	}
