@@ -33,7 +33,8 @@ status 1: undecided bytes, an access token or the caller's own credentials could
 or that has keys of another version of Envoy, ends it with 2. ` + "`--json`" + ` prints a list for scripts, empty if nothing is found. No value of a secret is printed.
 
 A type of filter, logger, tracer, cluster or socket that is not known is an error where tokens or answers pass it. It does not see Envoy's command line (` + "`--log-level debug`" + ` prints
-tokens), nor settings that Envoy gets later: check what runs, from its admin interface, after each change.
+tokens), nor settings that Envoy gets later: check what runs, from its admin interface, after each change. A listener
+` + "`" + `…, which drains` + "`" + ` is the one before the change: it still serves the connections that it has, with its old settings, until they end.
 
 This page is made from the table in ` + "`envoy/check/codes.go`" + `; ` + "`go test ./envoy/check -update`" + ` rewrites it.
 
