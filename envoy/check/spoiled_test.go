@@ -10,19 +10,14 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
-	grpclogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3"
-	otellogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/open_telemetry/v3"
 	statev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
-	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	setstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -30,7 +25,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/graphveil/graphveil/envoy"
@@ -39,140 +33,6 @@ import (
 // spoiledBeside are more changes, to what stands around the filter. extproc's
 // TestLeaksAreFound shows of many that the real Envoy leaks with them.
 var spoiledBeside = map[string][]func(*parts){
-	"path_copied": {
-		func(p *parts) { p.insert("entrance", p.mutating(answer("x", "%RESP(x?location)%"))) },
-		func(p *parts) {
-			p.route.GetRoute().RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{{ActionSpecifier: &routev3.RateLimit_Action_GenericKey_{
-				GenericKey: &routev3.RateLimit_Action_GenericKey{DescriptorValue: "%REQ(:path)%"},
-			}}}}}
-		},
-		func(p *parts) {
-			p.host.Routes = append(p.host.Routes, &routev3.Route{Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
-				Status: 200, BodyFormat: textFormat("%REQ(:path)%"),
-			}}})
-		},
-		func(p *parts) {
-			p.route.GetRoute().ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{
-				Clusters: []*routev3.WeightedCluster_ClusterWeight{{Name: "graph", ResponseHeadersToAdd: []*corev3.HeaderValueOption{
-					{Header: &corev3.HeaderValue{Key: "x", Value: "%RESP(location)%"}},
-				}}},
-			}}
-		},
-		func(p *parts) {
-			p.insert("exit", p.httpFilter("copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{ResponseTrailersMutations: []*mutationv3.HeaderMutation{answer("x", "%PATH(WQ)%")}}}))
-		},
-		func(p *parts) { p.insert("entrance", p.mutating(answer("x", "%PATH(WQ)%"))) },
-		func(p *parts) {
-			p.route.ResponseHeadersToAdd = []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "x", Value: "%QUERY_PARAM($filter)%"}}}
-		},
-		func(p *parts) {
-			p.route.Tracing = &routev3.Tracing{CustomTags: []*tracingv3.CustomTag{headerTag(":path")}}
-		},
-		func(p *parts) { p.route.Tracing = &routev3.Tracing{Operation: "%REQ(:path)%"} },
-		func(p *parts) {
-			p.hcm.LocalReplyConfig.BodyFormat = textFormat("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%")
-		},
-		func(p *parts) {
-			p.route.GetRoute().RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{byHeader(":path")}}}
-		},
-		func(p *parts) {
-			p.insert("exit", p.httpFilter("limit", &ratelimitv3.RateLimit{RateLimits: []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{
-				{ActionSpecifier: &routev3.RateLimit_Action_QueryParameters_{QueryParameters: &routev3.RateLimit_Action_QueryParameters{QueryParameterName: "$filter"}}},
-			}}}}))
-		},
-		func(p *parts) {
-			p.insert("exit", p.httpFilter("keep", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{Header: ":path"}}}))
-		},
-	},
-	"token_copied": {
-		func(p *parts) { // a header whose name has a percent sign
-			p.insert("entrance", p.mutating(answer("x", "%REQ(x%?authorization)%")))
-		},
-		func(p *parts) {
-			p.insert("exit", p.httpFilter("limit", &ratelimitv3.RateLimit{}))
-			p.route.TypedPerFilterConfig = map[string]*anypb.Any{"limit": p.pack(&ratelimitv3.RateLimitPerRoute{
-				RateLimits: []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{byHeader("authorization")}}},
-			})}
-		},
-		func(p *parts) {
-			p.hcm.Tracing = &hcmv3.HttpConnectionManager_Tracing{CustomTags: []*tracingv3.CustomTag{headerTag("cookie")}}
-		},
-		func(p *parts) {
-			p.hcm.GetRouteConfig().RequestHeadersToAdd = []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "x", Value: "%REQ(authorization)%"}}}
-		},
-		func(p *parts) {
-			p.route.Tracing = &routev3.Tracing{CustomTags: []*tracingv3.CustomTag{headerTag("Authorization")}}
-		},
-		func(p *parts) {
-			p.hcm.Tracing = &hcmv3.HttpConnectionManager_Tracing{CustomTags: []*tracingv3.CustomTag{{Tag: "x", Type: &tracingv3.CustomTag_Value{Value: "%REQ(authorization)%"}}}}
-		},
-		func(p *parts) {
-			p.insert("exit", p.httpFilter("keep", &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{Header: "authorization"}}}))
-		},
-		func(p *parts) {
-			p.host.RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{byHeader("authorization")}}}
-		},
-		func(p *parts) {
-			p.insert("exit", p.httpFilter("copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{ResponseTrailersMutations: []*mutationv3.HeaderMutation{answer("x", "%REQ(authorization)%")}}}))
-		},
-	},
-	"unknown_copied": {
-		func(p *parts) { // it decides what is logged, and sees it
-			p.hcm.AccessLog[0].Filter = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
-				ExtensionFilter: &accesslogv3.ExtensionFilter{Name: "x", ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: p.closed("other.v1.Filter")}},
-			}}
-		},
-		func(p *parts) {
-			p.hcm.LocalReplyConfig.BodyFormat = textFormat("x")
-			p.hcm.LocalReplyConfig.BodyFormat.Formatters = []*corev3.TypedExtensionConfig{{Name: "x", TypedConfig: p.closed("envoy.extensions.formatter.dynamic_modules.v3.X")}}
-		},
-		func(p *parts) { p.logFormat("%CEL(request.path)%") },
-		func(p *parts) { p.logFormat("%START_TIME(%Y-%m-%dT%H:%M:%S%.3fZ)% %COALESCE(x)%") },
-		func(p *parts) {
-			p.hcm.LocalReplyConfig.BodyFormat = &corev3.SubstitutionFormatString{Format: &corev3.SubstitutionFormatString_TextFormatSource{
-				TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: "/elsewhere"}},
-			}}
-		},
-		func(p *parts) {
-			p.hcm.AccessLog[0] = &accesslogv3.AccessLog{Name: "x", ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}}
-		},
-		func(p *parts) {
-			p.hcm.Tracing = &hcmv3.HttpConnectionManager_Tracing{Provider: &tracev3.Tracing_Http{Name: "x", ConfigType: &tracev3.Tracing_Http_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}}}
-		},
-		func(p *parts) {
-			p.route.GetRoute().RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{
-				{ActionSpecifier: &routev3.RateLimit_Action_Extension{Extension: &corev3.TypedExtensionConfig{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}},
-			}}}
-		},
-	},
-	"access_log_secret": {
-		func(p *parts) {
-			p.log(&otellogv3.OpenTelemetryAccessLogConfig{CustomTags: []*tracingv3.CustomTag{headerTag("authorization")}})
-		},
-		func(p *parts) {
-			//lint:ignore SA1019 an Envoy that is asked to obey it does
-			p.log(&otellogv3.OpenTelemetryAccessLogConfig{CommonConfig: &grpclogv3.CommonGrpcAccessLogConfig{CustomTags: []*tracingv3.CustomTag{headerTag("cookie")}}})
-		},
-		func(p *parts) {
-			p.log(&grpclogv3.HttpGrpcAccessLogConfig{CommonConfig: &grpclogv3.CommonGrpcAccessLogConfig{CustomTags: []*tracingv3.CustomTag{headerTag("authorization")}}})
-		},
-		func(p *parts) {
-			p.log(&grpclogv3.HttpGrpcAccessLogConfig{AdditionalRequestHeadersToLog: []string{"Authorization"}})
-		},
-		func(p *parts) {
-			log := proto.CloneOf(p.hcm.AccessLog[0])
-			p.logFormat("%DYNAMIC_METADATA(x:Authorization)%")
-			log, p.hcm.AccessLog[0] = p.hcm.AccessLog[0], log
-			p.filter("envoy.filters.http.router").ConfigType = &hcmv3.HttpFilter_TypedConfig{TypedConfig: p.pack(&routerv3.Router{UpstreamLog: []*accesslogv3.AccessLog{log}})}
-		}},
-	"access_log_path": {
-		func(p *parts) {
-			p.log(&otellogv3.OpenTelemetryAccessLogConfig{CustomTags: []*tracingv3.CustomTag{headerTag(":path")}})
-		},
-		func(p *parts) { p.log(&grpclogv3.HttpGrpcAccessLogConfig{}) },
-		func(p *parts) { p.logFormat("") },
-		func(p *parts) { p.logFormat("%REQ_WITHOUT_QUERY(:path):20%") },
-	},
 	"request_changed": {
 		func(p *parts) { p.route.GetRoute().RegexRewrite = &matcherv3.RegexMatchAndSubstitute{} },
 		func(p *parts) { p.route.GetRoute().PathRewrite = "/x" },
@@ -248,20 +108,6 @@ var spoiledBeside = map[string][]func(*parts){
 			Header: "x", OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{MetadataNamespace: "envoy.filters.http.jwt_authn", Key: "payload"},
 		}}}))
 	}},
-	"retry_without_wait": {func(p *parts) {
-		p.route.GetRoute().RetryPolicy = nil
-		p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
-			o.RetryPolicy = &routev3.RetryPolicy{RetryOn: "retriable-4xx"}
-		})
-	}},
-	"tcp_bypass": {func(p *parts) {
-		l := p.bootstrap.StaticResources.Listeners[0]
-		l.DefaultFilterChain = &listenerv3.FilterChain{Filters: []*listenerv3.Filter{{Name: "tcp", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: p.pack(&tcpproxyv3.TcpProxy{
-			ClusterSpecifier: &tcpproxyv3.TcpProxy_WeightedClusters{WeightedClusters: &tcpproxyv3.TcpProxy_WeightedCluster{
-				Clusters: []*tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight{{Name: "graph", Weight: 1}},
-			}},
-		})}}}}
-	}},
 	"processor_unsafe": {
 		func(p *parts) { // one address is on this machine, and the next is not
 			e := p.bootstrap.StaticResources.Clusters[p.cluster("processor")].LoadAssignment.Endpoints[0].LbEndpoints[0].GetEndpoint()
@@ -315,147 +161,6 @@ var spoiledBeside = map[string][]func(*parts){
 			})
 		},
 	},
-	"network_filter": {
-		func(p *parts) {
-			p.bootstrap.StaticResources.Listeners[0].ApiListener = &listenerv3.ApiListener{ApiListener: p.pack(&corev3.Node{})}
-		},
-		func(p *parts) {
-			chain := p.bootstrap.StaticResources.Listeners[0].FilterChains[0]
-			chain.Filters = append([]*listenerv3.Filter{p.networkFilter()}, chain.Filters...)
-		},
-		// The last one of its chain: nobody knows where that leads.
-		func(p *parts) {
-			l := p.bootstrap.StaticResources.Listeners[0]
-			l.DefaultFilterChain = &listenerv3.FilterChain{Filters: []*listenerv3.Filter{p.networkFilter()}}
-		},
-		func(p *parts) {
-			p.bootstrap.StaticResources.Listeners[0].ListenerFilters = []*listenerv3.ListenerFilter{{Name: "x", ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}}}
-		},
-		func(p *parts) {
-			p.bootstrap.StaticResources.Listeners[0].FilterChains[0].TransportSocket.ConfigType = &corev3.TransportSocket_TypedConfig{TypedConfig: p.pack(&corev3.Node{})}
-		},
-	},
-	"upstream_chosen_late": {
-		func(p *parts) {
-			p.graph().LoadBalancingPolicy = &clusterv3.LoadBalancingPolicy{Policies: []*clusterv3.LoadBalancingPolicy_Policy{{
-				TypedExtensionConfig: &corev3.TypedExtensionConfig{Name: "x", TypedConfig: p.closed("envoy.extensions.load_balancing_policies.dynamic_modules.v3.X")},
-			}}}
-		},
-		func(p *parts) {
-			p.graph().ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
-		},
-		func(p *parts) {
-			c := p.bootstrap.StaticResources.Clusters[p.cluster("processor")]
-			c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{Name: "x", TypedConfig: p.pack(&corev3.Node{})}}
-		},
-	},
-	"upstream_not_verified": {
-		func(p *parts) { // the matcher may choose any of them
-			plain := &corev3.TransportSocket{Name: "plain"}
-			p.graph().TransportSocketMatches = []*clusterv3.Cluster_TransportSocketMatch{{Name: "plain", TransportSocket: plain, Match: &structpb.Struct{
-				Fields: map[string]*structpb.Value{"never": structpb.NewBoolValue(true)},
-			}}}
-			over := &clusterv3.Cluster{}
-			if err := protojson.Unmarshal([]byte(`{"transport_socket_matcher": {}}`), over); err != nil {
-				p.t.Fatal(err)
-			}
-			p.graph().TransportSocketMatcher = over.TransportSocketMatcher
-		},
-		func(p *parts) {
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				tls.CommonTlsContext.GetValidationContext().AllowExpiredCertificate = true
-			})
-		},
-		func(p *parts) {
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				tls.CommonTlsContext.GetValidationContext().CustomValidatorConfig = &corev3.TypedExtensionConfig{Name: "x"}
-			})
-		},
-		func(p *parts) {
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames = nil
-			})
-		},
-		func(p *parts) {
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) { tls.CommonTlsContext.GetValidationContext().TrustedCa = nil })
-		},
-		func(p *parts) {
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				tls.CommonTlsContext.CustomHandshaker = &corev3.TypedExtensionConfig{Name: "x"}
-			})
-		},
-		// A secret takes back what the settings beside it ask for.
-		func(p *parts) {
-			p.bootstrap.StaticResources.Secrets = []*tlsv3.Secret{{Name: "all", Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
-				TrustChainVerification: tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED,
-			}}}}
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				tls.CommonTlsContext.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
-					DefaultValidationContext: tls.CommonTlsContext.GetValidationContext(), ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: "all"},
-				}}
-			})
-		},
-	},
-	"upstream_other_name": {
-		func(p *parts) { // the name is that of a header
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames = nil
-				tls.AutoSniSanValidation, tls.Sni = true, ""
-			})
-			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
-				o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, OverrideAutoSniHeader: "x-name"}
-			})
-		},
-		func(p *parts) { // as older ones write it
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				v := tls.CommonTlsContext.GetValidationContext()
-				v.MatchTypedSubjectAltNames = nil
-				//lint:ignore SA1019 Istio still writes it
-				v.MatchSubjectAltNames = []*matcherv3.StringMatcher{{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "other.example"}}}
-			})
-		},
-		func(p *parts) {
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				v := tls.CommonTlsContext.GetValidationContext()
-				v.MatchTypedSubjectAltNames = append(v.MatchTypedSubjectAltNames, &tlsv3.SubjectAltNameMatcher{
-					Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "other.example"}},
-				})
-			})
-		},
-		func(p *parts) {
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames[0].Matcher = &matcherv3.StringMatcher{
-					MatchPattern: &matcherv3.StringMatcher_Contains{Contains: envoy.DefaultHost},
-				}
-			})
-		},
-		func(p *parts) {
-			p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-				tls.CommonTlsContext.GetValidationContext().MatchTypedSubjectAltNames = nil
-				tls.AutoSniSanValidation, tls.Sni = true, "other.example"
-			})
-		},
-		func(p *parts) {
-			p.route.GetRoute().HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: "other.example"}
-		},
-	},
-	"host_of_caller": {
-		func(p *parts) { p.route.GetRoute().HostRewriteSpecifier = nil },
-		func(p *parts) {
-			p.route.GetRoute().HostRewriteSpecifier = &routev3.RouteAction_HostRewriteHeader{HostRewriteHeader: "x-host"}
-		},
-	},
-	"tls_keys_logged": {func(p *parts) {
-		p.tls(func(tls *tlsv3.UpstreamTlsContext) {
-			tls.CommonTlsContext.KeyLog = &tlsv3.TlsKeyLog{Path: "/tmp/keys"}
-		})
-	}, func(p *parts) { // those of callers
-		tls := &tlsv3.DownstreamTlsContext{}
-		a := p.bootstrap.StaticResources.Listeners[0].FilterChains[0].TransportSocket.GetTypedConfig()
-		p.unpack(a, tls)
-		tls.CommonTlsContext.KeyLog = &tlsv3.TlsKeyLog{Path: "/tmp/keys"}
-		a.Value = p.pack(tls).Value
-	}},
 	"admin_reachable": {
 		func(p *parts) { p.admin() },
 		// Lists that let /logging pass.
@@ -467,40 +172,6 @@ var spoiledBeside = map[string][]func(*parts){
 		},
 		func(p *parts) {
 			p.admin(&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Contains{Contains: "/stats"}})
-		},
-	},
-	"mirror": {
-		func(p *parts) {
-			p.hcm.GetRouteConfig().RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
-		},
-		func(p *parts) {
-			p.options("graph", func(o *upstreamhttpv3.HttpProtocolOptions) {
-				o.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
-			})
-		},
-		func(p *parts) { // all that the processor sees
-			p.options("processor", func(o *upstreamhttpv3.HttpProtocolOptions) {
-				o.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "graph"}}
-			})
-		}},
-	"cluster_chosen_late": {
-		func(p *parts) {
-			p.hcm.GetRouteConfig().RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}}
-		},
-		func(p *parts) { // of another name, without the processor: it may lead to the API all the same
-			other := proto.CloneOf(p.host)
-			other.Name, other.Domains = "other", []string{"other.example"}
-			other.Routes[0].GetRoute().ClusterSpecifier = &routev3.RouteAction_ClusterHeader{ClusterHeader: "x-where"}
-			other.Routes[0].GetRoute().HostRewriteSpecifier = nil
-			other.TypedPerFilterConfig = map[string]*anypb.Any{"envoy.filters.http.ext_proc": p.pack(&routev3.FilterConfig{Disabled: true})}
-			p.hcm.GetRouteConfig().VirtualHosts = append(p.hcm.GetRouteConfig().VirtualHosts, other)
-		},
-		func(p *parts) { p.route.RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}} },
-		func(p *parts) { p.host.RouteSpecifiers = []*corev3.TypedExtensionConfig{{Name: "x"}} },
-		func(p *parts) {
-			p.route.GetRoute().ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{
-				Clusters: []*routev3.WeightedCluster_ClusterWeight{{ClusterHeader: "x-where"}},
-			}}
 		},
 	},
 	"incomplete": {
@@ -515,27 +186,6 @@ var spoiledBeside = map[string][]func(*parts){
 		p.host.TypedPerFilterConfig = p.perRoute(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true}})
 		p.route.TypedPerFilterConfig = map[string]*anypb.Any{"envoy.filters.http.ext_proc": p.pack(&routev3.FilterConfig{Config: &anypb.Any{}})}
 	}},
-	"token_elsewhere": {
-		// The mode comes from the route, so the filter itself does not look like ours.
-		func(p *parts) {
-			mode := p.extProc.ProcessingMode
-			p.extProc.ProcessingMode, p.extProc.MetadataOptions = nil, nil
-			other := proto.CloneOf(p.host)
-			other.Name, other.Domains = "other", []string{"other.example"}
-			other.Routes[0].GetRoute().ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: "processor"}
-			other.Routes[0].GetRoute().HostRewriteSpecifier = nil
-			other.Routes[0].TypedPerFilterConfig = p.perRoute(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Overrides{
-				Overrides: &extprocv3.ExtProcOverrides{ProcessingMode: mode},
-			}})
-			p.hcm.GetRouteConfig().VirtualHosts = append(p.hcm.GetRouteConfig().VirtualHosts, other)
-		},
-		func(p *parts) {
-			p.route.GetRoute().HostRewriteSpecifier = nil
-			p.route.GetRoute().ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{
-				Clusters: []*routev3.WeightedCluster_ClusterWeight{{Name: "graph", Weight: wrapperspb.UInt32(1)}, {Name: "processor", Weight: wrapperspb.UInt32(1)}},
-			}}
-		},
-	},
 }
 
 // admin opens Envoy's admin interface to other machines, for paths.
