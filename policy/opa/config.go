@@ -109,6 +109,9 @@ func check(c *config.Config) error {
 	if err := checkKeys(c.Keys); err != nil {
 		return err
 	}
+	if err := checkStatus(c.Status); err != nil {
+		return err
+	}
 	type source struct {
 		Signing json.RawMessage `json:"signing"`
 	}
@@ -158,6 +161,30 @@ func checkSigning(raw json.RawMessage) error {
 		return errors.New("signing.allow_unsigned_delta_bundles lets changes in that nobody has signed\nhint: leave it out; serve whole bundles")
 	case len(s.Exclude) > 0:
 		return errors.New("signing.exclude_files lets files in that nobody has signed\nhint: leave it out, and those files out of the bundle")
+	}
+	return nil
+}
+
+// checkStatus refuses buckets of OPA's histogram with which it would end the process, once
+// the first bundle is there.
+func checkStatus(raw json.RawMessage) error {
+	var s struct {
+		Prometheus struct {
+			Collectors struct {
+				Duration struct {
+					Buckets []float64 `json:"buckets"`
+				} `json:"bundle_loading_duration_ns"`
+			} `json:"collectors"`
+		} `json:"prometheus_config"`
+	}
+	if given(raw) && util.Unmarshal(raw, &s) != nil {
+		return errors.New("status is not as OPA takes it")
+	}
+	buckets := s.Prometheus.Collectors.Duration.Buckets
+	for i := 1; i < len(buckets); i++ {
+		if buckets[i] <= buckets[i-1] {
+			return errors.New("status.prometheus_config: the buckets of bundle_loading_duration_ns must increase\nhint: leave them out for OPA's own")
+		}
 	}
 	return nil
 }

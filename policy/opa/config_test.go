@@ -60,6 +60,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a file name for a key", withKey(keyFile, "ES256"), "name of a file"},
 		{"no PEM", withKey("MFkwEwYHKoZIzj0CAQYI", "ES256"), "no key in PEM form"},
 		{"a public key as a secret", withKey(key.Public, "HS256"), "whoever has the public key could sign"},
+		{"buckets that end the process", base + signed + "status: {prometheus: true, prometheus_config: {collectors: {bundle_loading_duration_ns: {buckets: [1, 3, 3]}}}}", "the buckets of bundle_loading_duration_ns must increase"},
 		{"the private key", withKey(key.Private(), "ES256"), "private key"},
 	} {
 		_, file, err := readConfig(t, test.text)
@@ -75,7 +76,7 @@ func TestReadRefuses(t *testing.T) {
 		t.Error("a file that is not there was read")
 	}
 	t.Setenv("GRAPHVEIL_TEST_KEY", secret)
-	for _, text := range []string{base + signed, withKey(key.Public, "ES256"), withKey("${GRAPHVEIL_TEST_KEY}", "HS256"), base + "bundles: {main: {signing: {keyid: release, scope: write}}, other: null}"} {
+	for _, text := range []string{base + signed, base + signed + "status: {prometheus: true, prometheus_config: {collectors: {bundle_loading_duration_ns: {buckets: [1, 3]}}}}", base + signed + "status: null", withKey(key.Public, "ES256"), withKey("${GRAPHVEIL_TEST_KEY}", "HS256"), base + "bundles: {main: {signing: {keyid: release, scope: write}}, other: null}"} {
 		if c, _, err := readConfig(t, text); err != nil || !c.Delivers() {
 			t.Errorf("refused: %v\n%s", err, text)
 		}
