@@ -355,3 +355,38 @@ func TestKeepPlaceOfARemovedSocket(t *testing.T) {
 	}
 	lost(second, true)
 }
+
+// Whoever connected before the name was another's may not have been accepted yet: a replaced
+// process waits for that before it stops accepting.
+func TestWaitIdleHandsOver(t *testing.T) {
+	path := socketPath(t)
+	first, err := Listen(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	accepted, err := first.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.WaitIdle(20 * time.Millisecond) {
+		t.Error("replaced by nobody")
+	}
+	second, err := Listen(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if start := time.Now(); !first.WaitIdle(time.Minute) || time.Since(start) < handover {
+		t.Errorf("replaced, after %v", time.Since(start))
+	}
+	accepted.Close()
+	if first.WaitIdle(time.Minute) {
+		t.Error("it waited for nobody")
+	}
+}

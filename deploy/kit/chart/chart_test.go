@@ -64,6 +64,9 @@ func TestGateway(t *testing.T) {
 				t.Error("the autoscaler is about something else")
 			}
 			if strings.Contains(test.values, "issuer: {") {
+				if o.certificate != nil && (o.certificate.Spec.PrivateKey.RotationPolicy != "Always" || !slices.Equal(o.certificate.Spec.Usages, []string{"digital signature", "server auth"})) {
+					t.Errorf("the key outlives its certificate, or the certificate is for more than a server: %+v", o.certificate.Spec)
+				}
 				if o.certificate == nil || o.certificate.Spec.SecretName != "graphveil-tls" || !slices.Contains(o.certificate.Spec.DNSNames, "graphveil.analytics.svc") {
 					t.Errorf("certificate: %+v", o.certificate)
 				}
