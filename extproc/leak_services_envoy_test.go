@@ -79,6 +79,14 @@ var leaksToServices = map[string]leak{
 			}})
 		},
 	},
+	"a percent sign hides the operator behind it": {
+		code: "token_copied", leaked: tokenAtClient,
+		change: func(t *testing.T, _ *leakRig, s *spoiled) {
+			s.insert(t, "envoy.filters.http.ext_proc", "copy", &headersv3.HeaderMutation{Mutations: &headersv3.Mutations{
+				ResponseMutations: []*mutationv3.HeaderMutation{appendHeader("x-copy", "%%PROTOCOL%REQ(authorization)%")},
+			}})
+		},
+	},
 	"the rate limit service is told the path in a text": {
 		code: "path_copied", path: "person", toService: true, leaked: func(_ *leakRig, s leakSeen) bool { return strings.Contains(s.otherBody, "revealed") },
 		change: func(t *testing.T, r *leakRig, s *spoiled) {

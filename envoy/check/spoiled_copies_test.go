@@ -70,6 +70,10 @@ var spoiledCopies = map[string][]func(*parts){
 		func(p *parts) { // a header whose name has a percent sign
 			p.insert("entrance", p.mutating(answer("x", "%REQ(x%?authorization)%")))
 		},
+		func(p *parts) { p.insert("entrance", p.mutating(answer("x", "%%PROTOCOL%REQ(authorization)%"))) },
+		func(p *parts) {
+			p.insert("entrance", p.mutating(answer("x", "%START_TIME(%s)%PROTOCOL%REQ(authorization)%")))
+		},
 		func(p *parts) {
 			p.insert("exit", p.httpFilter("limit", &ratelimitv3.RateLimit{}))
 			p.route.TypedPerFilterConfig = map[string]*anypb.Any{"limit": p.pack(&ratelimitv3.RateLimitPerRoute{

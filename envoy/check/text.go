@@ -57,8 +57,8 @@ const (
 )
 
 // operator is what Envoy replaces in a text: a name, and perhaps what it is about, in
-// which there may be a percent sign.
-var operator = regexp.MustCompile(`%([A-Z][A-Z0-9_]*)(?:\(([^)]*)|(?::[0-9]+)?%)`)
+// which there may be a percent sign. Two of them are one that is written.
+var operator = regexp.MustCompile(`%%|%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::[0-9]+)?%`)
 
 // harmless are the operators that tell nothing of a request's target, and no header:
 // those that begin so, and those that are so.
@@ -76,6 +76,9 @@ var (
 // copied says what a text copies, the worst of it, and by which operator.
 func copied(text string) (what int, by string) {
 	for _, found := range operator.FindAllStringSubmatch(text, -1) {
+		if found[1] == "" {
+			continue
+		}
 		if w := copiedBy(found[1], strings.ToLower(found[2])); w > what {
 			what, by = w, found[1]
 		}
