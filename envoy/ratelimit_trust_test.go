@@ -38,7 +38,11 @@ func TestQuotaServiceChangesNothing(t *testing.T) {
 	rlsv3.RegisterRateLimitServiceServer(server, service)
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
-	r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) { c.RateLimit = asking(listener.Addr().String()) })
+	r := newRig(t, &stub{verbatim: true}, hello, func(c *envoy.Config) {
+		c.RateLimit = asking(listener.Addr().String())
+		c.LocalRateLimit.RequestsPerSecond = 1000
+		c.Tracing = envoy.Tracing{Endpoint: "127.0.0.1:1", Sampling: 1} // whose header must not count
+	})
 	ok, over := rlsv3.RateLimitResponse_OK, rlsv3.RateLimitResponse_OVER_LIMIT
 	const target = "/a?b=c%20d"
 	passed := 0

@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/graphveil/graphveil/policy/plan"
 )
@@ -56,9 +57,9 @@ type unknownName struct {
 type UnknownName struct {
 	// Pointer is the index in Plan.Pointers of the object that had the member.
 	Pointer int
-	// Name is the member name if it looks like one that an API chose: it matches
-	// ^@?[a-z][A-Za-z.@]{0,63}$. Any other is "*": the key of a dictionary may be
-	// the name of a person.
+	// Name is the member name if it looks like one that an API chose: letters, the
+	// first one small, or an annotation. Any other is "*": the key of a dictionary
+	// may be the name or the address of a person.
 	Name  string
 	Count uint64
 }
@@ -158,17 +159,33 @@ func (c *Counts) slot(pointer int, name []byte) slot {
 
 var anyName = []byte("*")
 
-// reportable reports whether name matches ^@?[a-z][A-Za-z.@]{0,63}$.
+// annotations are the namespaces of names with an "@" that are reported.
+var annotations = [][]byte{[]byte("odata."), []byte("microsoft.graph.")}
+
+// reportable reports whether a name is a property's, ^[a-z][A-Za-z]*$, an annotation of
+// OData or of the API, as "@odata.etag", or an annotation of a property. An e-mail
+// address, or another name with a dot in it, is not.
 func reportable(name []byte) bool {
-	if len(name) > 0 && name[0] == '@' {
-		name = name[1:]
-	}
-	if len(name) == 0 || len(name) > 64 || name[0] < 'a' || name[0] > 'z' {
+	if len(name) == 0 || len(name) > maxReportedName {
 		return false
 	}
-	for _, c := range name[1:] {
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && c != '.' && c != '@' {
+	property, annotation, annotated := bytes.Cut(name, []byte("@"))
+	if annotated {
+		i := slices.IndexFunc(annotations, func(a []byte) bool { return bytes.HasPrefix(annotation, a) })
+		if i < 0 || !letters(annotation[len(annotations[i]):]) {
+			return false
+		}
+	}
+	return len(property) == 0 && annotated || letters(property)
+}
+
+// letters reports whether a word matches ^[a-z][A-Za-z]*$.
+func letters(word []byte) bool {
+	if len(word) == 0 || word[0] < 'a' || word[0] > 'z' {
+		return false
+	}
+	for _, c := range word {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
 			return false
 		}
 	}
