@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,33 +61,36 @@ func TestLook(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		changes := 0
+		var changes atomic.Int32
 		ended := make(chan bool)
 		go func() {
-			watch.Look(ctx, time.Minute, []string{next + "none", file}, func() { changes++ })
+			watch.Look(ctx, time.Minute, []string{next + "none", file}, func() { changes.Add(1) })
 			close(ended)
 		}()
 		synctest.Wait()
 		for _, step := range []struct {
 			what string
 			do   func() error
-			want int
+			want int32
 		}{
 			{"nothing", func() error { return nil }, 0},
 			{"it comes", replace("one"), 1},
 			{"nothing more", func() error { return nil }, 0},
 			{"it is another of the same size and time", replace("two"), 1},
 			{"it is written", func() error { return os.Chtimes(file, old, old.Add(time.Second)) }, 1},
+			{"it is longer", func() error {
+				return errors.Join(os.WriteFile(file, []byte("three"), 0o600), os.Chtimes(file, old, old.Add(time.Second)))
+			}, 1},
 			{"it goes", func() error { return os.Remove(file) }, 1},
 		} {
-			changes = 0
+			changes.Store(0)
 			if err := step.do(); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			if changes != step.want {
-				t.Errorf("%s: %d changes, want %d", step.what, changes, step.want)
+			if n := changes.Load(); n != step.want {
+				t.Errorf("%s: %d changes, want %d", step.what, n, step.want)
 			}
 		}
 		cancel()
