@@ -256,7 +256,7 @@ func TestRotationDocument(t *testing.T) {
 	}
 	document := string(text)
 	var sources strings.Builder
-	for _, file := range []string{"keys.go", "keys_reload.go", "rotation_test.go", "rotation_instances_test.go", "e2e_certificate_test.go", "extproc/keys_test.go", "envoy/secrets_test.go", "envoy/secrets_bad_test.go", "admin.go"} {
+	for _, file := range []string{"keys.go", "keys_reload.go", "rotation_test.go", "e2e_certificate_test.go", "envoy/secrets_test.go", "envoy/secrets_bad_test.go", "admin.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
