@@ -24,12 +24,20 @@ const SizeFormat = "%CEL(request.total_size)%"
 // asked about, and Envoy has no setting against that. What it cannot do is take
 // something away, so a request that it changed is larger: that one is denied.
 func (r *renderer) rateLimits() []*hcmv3.HttpFilter {
+	before, after, unchanged := RateLimitGuard()
 	return []*hcmv3.HttpFilter{
-		filter("decided", r.pack(keepSize(sizeDecided))),
+		filter("decided", r.pack(before)),
 		filter("envoy.filters.http.ratelimit", r.pack(r.rateLimit())),
-		filter("limited", r.pack(keepSize(sizeLimited))),
-		filter("unchanged", r.pack(unchanged())),
+		filter("limited", r.pack(after)),
+		filter("unchanged", r.pack(unchanged)),
 	}
+}
+
+// RateLimitGuard are the settings of the filters around the one that asks a rate limit
+// service: before and after keep the size of a request, unchanged, behind them, denies it
+// if the two differ.
+func RateLimitGuard() (before, after *setstatev3.Config, unchanged *rbacv3.RBAC) {
+	return keepSize(sizeDecided), keepSize(sizeLimited), sameSize()
 }
 
 // keepSize keeps the size that a request has now.
@@ -45,9 +53,9 @@ func keepSize(key string) *setstatev3.Config {
 	}}}
 }
 
-// unchanged allows a request of which filter_state[sizeDecided] ==
+// sameSize allows a request of which filter_state[sizeDecided] ==
 // filter_state[sizeLimited] is true, and no other: a size that is missing is no.
-func unchanged() *rbacv3.RBAC {
+func sameSize() *rbacv3.RBAC {
 	return &rbacv3.RBAC{Rules: &rbacconfigv3.RBAC{
 		Action: rbacconfigv3.RBAC_ALLOW,
 		Policies: map[string]*rbacconfigv3.Policy{"unchanged": {

@@ -64,6 +64,7 @@ var Codes = map[string]Code{
 	"guard_forged":     {true, "a filter writes what the guard takes for the processor's decision", "let it write another namespace than graphveil"},
 	"claims_forged":    {true, "a filter writes what the policy takes for the claims of a verified token", "let it write another namespace than " + envoy.ClaimsNamespace},
 	"request_changed":  {true, "the request is changed after the processor has decided it", "change it before ext_proc, or not at all"},
+	"rate_limit_adds":  {false, "the rate limit service may add to the path and headers of requests that are decided", "ask it before ext_proc, or take the filters decided, limited and unchanged of `graphveil envoy config` with envoy.rate_limit.service"},
 	"network_filter":   {true, "a network filter or transport socket is not known, so nobody can tell where bytes go", "remove it from this listener"},
 	"filter_keeps":     {true, "a filter keeps responses, or hands them on", "remove it from routes to the API"},
 	"entrance_missing": {false, "callers' x-envoy- headers reach Envoy's router and the API", "put the filter `entrance` of `graphveil envoy config` before ext_proc"},

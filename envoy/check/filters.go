@@ -32,10 +32,10 @@ var quiet = map[string]bool{
 	filters + "header_to_metadata.v3.Config":        true,
 	filters + "health_check.v3.HealthCheck":         true,
 	filters + "local_ratelimit.v3.LocalRateLimit":   true,
-	filters + "ratelimit.v3.RateLimit":              true,
 	filters + "rbac.v3.RBAC":                        true,
 	filters + "set_metadata.v3.Config":              true,
 	filters + "stateful_session.v3.StatefulSession": true,
+	typeRateLimit:                        true,
 	typeRouter:                           true,
 	"io.istio.http.peer_metadata.Config": true,
 	"istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig": true,
@@ -71,6 +71,7 @@ var keepers = map[string]bool{
 // settings for filters, the most specific ones last.
 func (k *checker) chain(where string, hcm *hcmv3.HttpConnectionManager, levels []map[string]*anypb.Any) {
 	var processor, guard, entrance bool
+	var limits limits
 	for _, f := range hcm.GetHttpFilters() {
 		at := where + ", filter " + f.GetName()
 		f, ok := k.discovered(at, f)
@@ -92,7 +93,11 @@ func (k *checker) chain(where string, hcm *hcmv3.HttpConnectionManager, levels [
 			processor = true
 			k.extProc(at, f, own)
 		default:
-			k.filter(at, kind, append([]*anypb.Any{f.GetTypedConfig()}, own...), processor)
+			settings := append([]*anypb.Any{f.GetTypedConfig()}, own...)
+			k.filter(at, kind, settings, processor)
+			if processor {
+				limits.pass(at, kind, settings)
+			}
 		}
 		if rbac := open[rbacv3.RBAC](f.GetTypedConfig()); rbac != nil && processor {
 			guard = guard || guards(rbac, own)
@@ -110,6 +115,9 @@ func (k *checker) chain(where string, hcm *hcmv3.HttpConnectionManager, levels [
 	}
 	if !entrance {
 		k.find("entrance_missing", where, "")
+	}
+	if limits.asked != "" {
+		k.find("rate_limit_adds", limits.asked, "")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
+	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	setstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
@@ -33,6 +34,9 @@ import (
 // spoiledBeside are more changes, to what stands around the filter. extproc's
 // TestLeaksAreFound shows of many that the real Envoy leaks with them.
 var spoiledBeside = map[string][]func(*parts){
+	"rate_limit_adds": { // TestRateLimitsAreGuarded has the rest
+		func(p *parts) { p.insert("exit", p.httpFilter("limits", &ratelimitv3.RateLimit{Domain: "x"})) },
+	},
 	"request_changed": {
 		func(p *parts) { p.route.GetRoute().RegexRewrite = &matcherv3.RegexMatchAndSubstitute{} },
 		func(p *parts) { p.route.GetRoute().PathRewrite = "/x" },
