@@ -125,28 +125,32 @@ func TestProbesAreBounded(t *testing.T) {
 	}
 }
 
-// TestEnvoyRunStopsWhileStarting is a Pod that is deleted before Envoy listens: no error,
+// TestStopsWhileStarting is a Pod that is deleted before Envoy listens: no error,
 // and nothing is left.
-func TestEnvoyRunStopsWhileStarting(t *testing.T) {
-	l := newLab(t, nil)
-	dir := t.TempDir()
-	script := filepath.Join(dir, "envoy")
-	real, err := envoy.Find(t.Context())
-	l.check(err)
-	text := "#!/bin/sh\nif [ \"$1\" = --version ]; then exec " + real + " --version; fi\ntouch " + dir + "/started\nexec sleep 60\n"
-	l.check(os.WriteFile(script, []byte(text), 0o755))
-	l.check(os.Mkdir(filepath.Join(dir, "tmp"), 0o700))
-	c := l.launchCommand("envoy", func(c *child) {
-		c.Args = slices.Insert(c.Args, 2, "run")
-		c.Env = append(c.Environ(), "ENVOY="+script, "TMPDIR="+filepath.Join(dir, "tmp"))
-	})
-	wait(t, "Envoy to be started", func() bool { _, err := os.Stat(dir + "/started"); return err == nil })
-	l.check(c.Process.Signal(syscall.SIGTERM))
-	if err := c.Wait(); err != nil || !strings.Contains(c.logs.String(), "stopped before Envoy had started") {
-		t.Errorf("ended with %v", err)
-	}
-	if left, err := os.ReadDir(filepath.Join(dir, "tmp")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+func TestStopsWhileStarting(t *testing.T) {
+	for name, args := range map[string][]string{"envoy": {"run"}, "run": nil} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, nil)
+			dir := t.TempDir()
+			script := filepath.Join(dir, "envoy")
+			real, err := envoy.Find(t.Context())
+			l.check(err)
+			text := "#!/bin/sh\nif [ \"$1\" = --version ]; then exec " + real + " --version; fi\ntouch " + dir + "/started\nexec sleep 60\n"
+			l.check(os.WriteFile(script, []byte(text), 0o755))
+			l.check(os.Mkdir(filepath.Join(dir, "tmp"), 0o700))
+			c := l.launchCommand(name, func(c *child) {
+				c.Args = slices.Insert(c.Args, 2, args...)
+				c.Env = append(c.Environ(), "ENVOY="+script, "TMPDIR="+filepath.Join(dir, "tmp"))
+			})
+			wait(t, "Envoy to be started", func() bool { _, err := os.Stat(dir + "/started"); return err == nil })
+			l.check(c.Process.Signal(syscall.SIGTERM))
+			if err := c.Wait(); err != nil || !strings.Contains(c.logs.String(), "stopped before Envoy had started") {
+				t.Errorf("ended with %v", err)
+			}
+			if left, err := os.ReadDir(filepath.Join(dir, "tmp")); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
 	}
 }
 

@@ -42,7 +42,7 @@ type processor struct {
 	admin    *http.Server
 	// adminURL is where /healthz, /readyz and /metrics are.
 	adminURL string
-	// failed receives the error of a part that stopped by itself.
+	// failed receives the error of the first part that stopped by itself.
 	failed   chan error
 	draining atomic.Bool
 	cancel   context.CancelFunc
@@ -120,7 +120,7 @@ func startProcessor(ctx context.Context, config *Config, replace bool, log *slog
 
 	p := &processor{
 		config: config, log: log, engine: engine, tokens: tokens, plugins: plugins, traces: traces, cancel: cancel, listener: listener,
-		grpc: server.NewGRPC(), health: health.NewServer(), failed: make(chan error, 4),
+		grpc: server.NewGRPC(), health: health.NewServer(), failed: make(chan error, 1),
 		adminURL: "http://" + admin.address,
 	}
 	healthpb.RegisterHealthServer(p.grpc, p.health)
@@ -202,7 +202,10 @@ func (p *processor) watch(doing string, run func() error) {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) || p.draining.Load() {
 		return
 	}
-	p.failed <- fmt.Errorf("%s: %w", doing, err)
+	select {
+	case p.failed <- fmt.Errorf("%s: %w", doing, err):
+	default: // another part stopped before it
+	}
 }
 
 // ready says why the processor is not ready, or nil. A policy that is not delivered

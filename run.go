@@ -42,6 +42,10 @@ func run(ctx context.Context, file string) error {
 		return &exitError{exitUsage, err}
 	}
 	s, err := startSidecar(ctx, config, log, os.Stdout, os.Stderr)
+	if err != nil && ctx.Err() != nil {
+		log.Info("stopped before Envoy had started")
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("starting the sidecar: %w", err)
 	}
