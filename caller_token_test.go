@@ -17,7 +17,7 @@ import (
 
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/envoy"
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 const (
@@ -218,7 +218,7 @@ func TestCallerTokenWithoutKeys(t *testing.T) {
 func TestCallerTokenEmptyFile(t *testing.T) {
 	l, _ := callerTokens(t)
 	l.config.Envoy.JWT.JWKSFile = l.write("jwks.json", "")
-	log := &envoytest.Buffer{}
+	log := &testlog.Buffer{}
 	s, err := startSidecar(t.Context(), l.config, slog.New(slog.NewTextHandler(log, nil)), log, log)
 	if err == nil {
 		s.stop()

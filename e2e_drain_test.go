@@ -23,13 +23,13 @@ import (
 
 	"github.com/graphveil/graphveil/bench/tenant/graph"
 	"github.com/graphveil/graphveil/envoy"
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // child is the program as a process of its own.
 type child struct {
 	*exec.Cmd
-	logs *envoytest.Buffer
+	logs *testlog.Buffer
 }
 
 // launch runs a command with the lab's configuration and waits until the
@@ -47,7 +47,7 @@ func (l *lab) launchCommand(command string, adjust func(*child)) *child {
 	l.t.Helper()
 	text, err := yaml.Marshal(l.config)
 	l.check(err)
-	c := &child{graphveil(l.t, command, "--config", l.write("config.yaml", string(text))), &envoytest.Buffer{}}
+	c := &child{graphveil(l.t, command, "--config", l.write("config.yaml", string(text))), &testlog.Buffer{}}
 	c.Stdout, c.Stderr = io.Discard, c.logs
 	if adjust != nil {
 		adjust(c)

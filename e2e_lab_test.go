@@ -20,8 +20,8 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
 	"github.com/graphveil/graphveil/envoy"
-	"github.com/graphveil/graphveil/envoy/envoytest"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 const (
@@ -186,13 +186,13 @@ func (l *lab) client(protocol string, certificates ...tls.Certificate) *http.Cli
 type running struct {
 	*sidecar
 	address      string
-	logs, access *envoytest.Buffer
+	logs, access *testlog.Buffer
 }
 
 // start runs the sidecar in this process and waits until it is ready.
 func (l *lab) start() *running {
 	l.t.Helper()
-	r := &running{logs: &envoytest.Buffer{}, access: &envoytest.Buffer{}}
+	r := &running{logs: &testlog.Buffer{}, access: &testlog.Buffer{}}
 	log, err := l.config.Log.logger(r.logs)
 	l.check(err)
 	r.sidecar = l.startSidecar(log, r)

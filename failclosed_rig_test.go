@@ -19,7 +19,7 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
 	"github.com/graphveil/graphveil/envoy"
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // rig is a lab in which every part can be broken by itself: the processor is a
@@ -30,7 +30,7 @@ type rig struct {
 	t            *testing.T
 	relay        *relay
 	envoy        *envoy.Process
-	logs, access *envoytest.Buffer
+	logs, access *testlog.Buffer
 	// process is the processor; nil while there is none.
 	process *exec.Cmd
 	// admin is the processor's, once it listens.
@@ -60,7 +60,7 @@ func newRig(t *testing.T, adjust func(*tenant.Config)) *rig {
 			adjust(c)
 		}
 	})
-	r := &rig{lab: l, t: t, relay: newRelay(t, l.GraphAddr), logs: &envoytest.Buffer{}, access: &envoytest.Buffer{}}
+	r := &rig{lab: l, t: t, relay: newRelay(t, l.GraphAddr), logs: &testlog.Buffer{}, access: &testlog.Buffer{}}
 	l.write("policy/custom.rego", customPolicy)
 	l.config.Policy.Paths = []string{"builtin", l.file("policy")}
 	l.config.Processor.RequestTimeout = time.Second
@@ -105,7 +105,7 @@ func (r *rig) serve() {
 // launch runs the processor and waits until it listens.
 func (r *rig) launch() {
 	r.t.Helper()
-	own := &envoytest.Buffer{}
+	own := &testlog.Buffer{}
 	r.process = graphveil(r.t, "serve", "--config", r.file("config.yaml"))
 	r.process.Stderr = io.MultiWriter(own, r.logs)
 	r.check(r.process.Start())

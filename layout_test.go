@@ -17,6 +17,7 @@ var arrows = map[string][]string{
 	".":                             {"watch", "auth", "bench/load", "bench/report", "bench/result", "bench/tenant", "bench/tenant/entra", "bench/tenant/graph", "deploy/setup", "deploy/setup/check", "envoy", "envoy/check", "extproc", "extproc/pseudonym", "policy", "policy/opa", "policy/plan", "policy/psoxy", "process"},
 	"process":                       nil,
 	"watch":                         nil,
+	"internal/testlog":              nil,
 	"auth":                          nil,
 	"deploy/setup":                  {"policy"},
 	"deploy/setup/check":            {"auth", "deploy/setup", "policy"},
@@ -50,7 +51,7 @@ var arrows = map[string][]string{
 	"deploy/azure-cli/azuretest":    nil,
 	"deploy/azure-cli/azuretest/az": {"deploy/azure-cli/azuretest"},
 	"deploy/terraform":              nil,
-	"envoy/envoytest":               {"envoy"},
+	"envoy/envoytest":               {"envoy", "internal/testlog"},
 	"extproc/extproctest":           {"extproc"},
 }
 

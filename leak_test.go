@@ -22,7 +22,7 @@ import (
 
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // What a client says that is nobody else's business. The words are also in the
@@ -40,7 +40,7 @@ const (
 // could be asked, for all that was secret.
 func TestSecretsStayInside(t *testing.T) {
 	l := newLab(t, nil)
-	access := &envoytest.Buffer{}
+	access := &testlog.Buffer{}
 	sent, collector := startCollector(t)
 	l.config.Tracing = TracingConfig{Endpoint: collector, Sampling: 1}
 	limits, service := startLimiter(t)

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/graphveil/graphveil/bench/tenant/graph"
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 	"github.com/graphveil/graphveil/policy/opa/opatest"
 )
 
@@ -51,7 +51,7 @@ func TestBundles(t *testing.T) {
 	}
 	l.config.Policy.Paths = []string{"builtin"}
 	l.config.Policy.OPAConfig = l.write("opa.yaml", control.Config(key, opatest.BundleSection("denials")+reporting))
-	r := &running{logs: &envoytest.Buffer{}, access: &envoytest.Buffer{}}
+	r := &running{logs: &testlog.Buffer{}, access: &testlog.Buffer{}}
 	log, err := l.config.Log.logger(r.logs)
 	l.check(err)
 	r.sidecar = l.startSidecar(log, r)

@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/graphveil/graphveil/envoy/envoytest"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // understands says whether what an instance makes, another can reveal and open.
@@ -69,12 +69,12 @@ type keysRig struct {
 	t        *testing.T
 	dir      string
 	reloader *keyReloader
-	logs     *envoytest.Buffer
+	logs     *testlog.Buffer
 }
 
 func newKeysRig(t *testing.T, config func(dir string) PseudonymConfig) *keysRig {
 	t.Helper()
-	k := &keysRig{t: t, dir: t.TempDir(), logs: &envoytest.Buffer{}}
+	k := &keysRig{t: t, dir: t.TempDir(), logs: &testlog.Buffer{}}
 	c := config(k.dir)
 	keys, err := c.keys()
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/graphveil/graphveil/envoy"
 	"github.com/graphveil/graphveil/envoy/envoytest"
 	"github.com/graphveil/graphveil/extproc"
+	"github.com/graphveil/graphveil/internal/testlog"
 	"github.com/graphveil/graphveil/policy"
 )
 
@@ -32,7 +33,7 @@ type throughEnvoy struct {
 	script    *scenarioUpstream
 	policy    atomic.Pointer[policy.Snapshot]
 	records   chan map[string]any
-	log       *envoytest.Buffer
+	log       *testlog.Buffer
 	registry  *prometheus.Registry
 	clients   map[string]*http.Client
 	seed      uint64
@@ -41,7 +42,7 @@ type throughEnvoy struct {
 func newThroughEnvoy(t *testing.T, http2 bool, seed uint64) *throughEnvoy {
 	d := &throughEnvoy{
 		authority: envoytest.NewAuthority(t), http2: http2, script: &scenarioUpstream{}, records: make(chan map[string]any, 1),
-		log: &envoytest.Buffer{}, registry: prometheus.NewRegistry(), clients: map[string]*http.Client{}, seed: seed,
+		log: &testlog.Buffer{}, registry: prometheus.NewRegistry(), clients: map[string]*http.Client{}, seed: seed,
 	}
 	g := scenarioGateway(t, d.policy.Load)
 	server, err := extproc.NewServer(extproc.ServerConfig{

@@ -8,9 +8,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/graphveil/graphveil/envoy/envoytest"
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/extproc/extproctest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // inProcess drives scenarios through the real processor, with an Envoy that is
@@ -18,14 +18,14 @@ import (
 type inProcess struct {
 	envoy    *extproctest.Envoy
 	script   *scenarioUpstream
-	log      *envoytest.Buffer
+	log      *testlog.Buffer
 	record   map[string]any // the last one that was written
 	registry *prometheus.Registry
 	seed     uint64
 }
 
 func newInProcess(t *testing.T, g *extproc.Gateway, seed uint64) *inProcess {
-	d := &inProcess{script: &scenarioUpstream{}, log: &envoytest.Buffer{}, registry: prometheus.NewRegistry(), seed: seed}
+	d := &inProcess{script: &scenarioUpstream{}, log: &testlog.Buffer{}, registry: prometheus.NewRegistry(), seed: seed}
 	server, err := extproc.NewServer(extproc.ServerConfig{
 		Gateway: g, Tokens: scenarioTokens{}, Metrics: extproc.NewMetrics(d.registry),
 		Log: slog.New(slog.NewJSONHandler(d, &slog.HandlerOptions{Level: slog.LevelDebug})),

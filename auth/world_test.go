@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/graphveil/graphveil/bench/tenant/entra"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 const (
@@ -59,7 +60,7 @@ type world struct {
 	cfg    Config
 	dial   dialer
 	roots  *x509.CertPool // of platforms
-	logs   *lockedBuffer
+	logs   *testlog.Buffer
 	issuer *entra.Issuer
 	ahead  time.Duration // of this process's clock: the cluster's and, if a test sees to it, Entra's
 
@@ -101,7 +102,7 @@ func newLoopbackWorld(t *testing.T, adjust func(*entra.Config)) *world {
 
 func prepareWorld(t *testing.T, adjust func(*entra.Config)) *world {
 	t.Helper()
-	w := &world{t: t, folder: t.TempDir(), logs: &lockedBuffer{}, issuer: clusterIssuer(), secrets: make(map[string]bool)}
+	w := &world{t: t, folder: t.TempDir(), logs: &testlog.Buffer{}, issuer: clusterIssuer(), secrets: make(map[string]bool)}
 	trust := []entra.FederatedCredential{{Issuer: cluster, Subject: subject, Audience: entra.Audience, Keys: clusterIssuer().Keys()}}
 	cfg := entra.Config{
 		TenantID: tenantID,
@@ -374,20 +375,3 @@ func (l *pipeListener) Close() error {
 }
 
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}

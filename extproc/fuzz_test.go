@@ -102,7 +102,7 @@ func FuzzProcess(f *testing.F) {
 		if strings.Contains(w.log.String(), canary) || err != nil && strings.Contains(err.Error(), canary) {
 			t.Errorf("a canary in the log or the error: %v", err)
 		}
-		w.log.reset()
+		w.log.Reset()
 	})
 }
 

@@ -1,7 +1,6 @@
 package extproc_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"github.com/graphveil/graphveil/extproc"
 	"github.com/graphveil/graphveil/extproc/extproctest"
 	"github.com/graphveil/graphveil/extproc/pseudonym"
+	"github.com/graphveil/graphveil/internal/testlog"
 	"github.com/graphveil/graphveil/policy"
 )
 
@@ -316,28 +316,7 @@ func (u *upstreamStub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // lines is a log that can be waited for.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text.Reset()
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
+type lines struct{ testlog.Buffer }
 
 // records waits until n exchanges are recorded and returns them.
 func (l *lines) records(t testing.TB, n int) []map[string]any {

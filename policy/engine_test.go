@@ -1,7 +1,6 @@
 package policy_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/bundle"
 
+	"github.com/graphveil/graphveil/internal/testlog"
 	"github.com/graphveil/graphveil/policy"
 )
 
@@ -29,29 +29,11 @@ func versioned(name string) string {
 var broken = connector(`endpoints["a"] := {"methods": {"GET"}, "path": "/broken", "response": {"id": shape.kep}}
 `)
 
-// logBuffer is written by the engine while the test reads.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // watch runs an engine on policy paths.
-func watch(t *testing.T, paths ...string) (*policy.Engine, *reloads, *logBuffer) {
+func watch(t *testing.T, paths ...string) (*policy.Engine, *reloads, *testlog.Buffer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	log := &logBuffer{}
+	log := &testlog.Buffer{}
 	e, err := policy.NewEngine(ctx, policy.Config{Paths: paths}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)

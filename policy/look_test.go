@@ -7,32 +7,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/graphveil/graphveil/internal/testlog"
 )
-
-type said struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
 
 // TestLook: where nothing can be watched a changed policy is in force all the same, and
 // one mistake is told once, not with each look.
 func TestLook(t *testing.T) {
-	folder, log := t.TempDir(), &said{}
+	folder, log := t.TempDir(), &testlog.Buffer{}
 	put := func(text string) {
 		t.Helper()
 		next := filepath.Join(folder, "next")

@@ -14,13 +14,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 
 	"github.com/graphveil/graphveil/envoy"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // Envoy is a running Envoy that ends with its test. Its logs are printed if the
@@ -32,7 +32,7 @@ type Envoy struct {
 	URL string
 
 	authority      *Authority
-	accessLog, log *Buffer
+	accessLog, log *testlog.Buffer
 }
 
 // Binary is the path of an Envoy; the test fails if there is none.
@@ -106,7 +106,7 @@ func render(t testing.TB, config envoy.Config) *bootstrapv3.Bootstrap {
 func start(t testing.TB, a *Authority, bootstrap *bootstrapv3.Bootstrap, workers int) *Envoy {
 	t.Helper()
 	binary := Binary(t)
-	e := &Envoy{authority: a, accessLog: &Buffer{}, log: &Buffer{}}
+	e := &Envoy{authority: a, accessLog: &testlog.Buffer{}, log: &testlog.Buffer{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("envoy's log:\n%s", e.log)
@@ -175,25 +175,4 @@ func (e *Envoy) AccessLog(t testing.TB) []map[string]any {
 		lines = append(lines, fields)
 	}
 	return lines
-}
-
-// Buffer is a bytes.Buffer for goroutines, such as what a process writes and a test reads.
-// The zero Buffer is empty.
-type Buffer struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-// Write implements io.Writer. It never fails.
-func (b *Buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-// String returns all that was written.
-func (b *Buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.String()
 }

@@ -1,7 +1,6 @@
 package opa_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/graphveil/graphveil/internal/testlog"
 	"github.com/graphveil/graphveil/policy"
 	"github.com/graphveil/graphveil/policy/odata"
 	"github.com/graphveil/graphveil/policy/opa"
@@ -60,7 +60,7 @@ type rig struct {
 	key     *opatest.Key
 	engine  *policy.Engine
 	plugins *opa.Plugins
-	log     *logBuffer
+	log     *testlog.Buffer
 	// registry is where the metrics are, stop ends the plugins.
 	registry prometheus.Registerer
 	stop     func()
@@ -68,25 +68,8 @@ type rig struct {
 	reloads  map[bool]int
 }
 
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 func newRig(t testing.TB) *rig {
-	return &rig{Server: opatest.Start(t), t: t, key: opatest.NewKey(t), log: &logBuffer{}, reloads: map[bool]int{}}
+	return &rig{Server: opatest.Start(t), t: t, key: opatest.NewKey(t), log: &testlog.Buffer{}, reloads: map[bool]int{}}
 }
 
 func (r *rig) set(name, revision, archive string, roots ...string) {

@@ -18,7 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/graphveil/graphveil/bench/tenant"
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // pod is a Pod of this machine: its containers are shut in as a container engine does,
@@ -35,7 +35,7 @@ type pod struct {
 
 type container struct {
 	*exec.Cmd
-	logs  envoytest.Buffer
+	logs  testlog.Buffer
 	ended chan error
 }
 

@@ -23,14 +23,14 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant"
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // running is a Pod whose containers are processes of this machine: their arguments
 // and files are those of the Pod, with each mount in a folder, and addresses of loopback.
 type running struct {
 	processor, envoy *exec.Cmd
-	logs             envoytest.Buffer
+	logs             testlog.Buffer
 	probes           string // of Envoy
 	address          string // that clients connect to
 }
@@ -266,7 +266,7 @@ func TestRollout(t *testing.T) {
 	service.Store(&before.address)
 	var stopping atomic.Bool
 	var served atomic.Int64
-	var failed envoytest.Buffer
+	var failed testlog.Buffer
 	var load sync.WaitGroup
 	for i := range 8 {
 		load.Go(func() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant"
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
+	"github.com/graphveil/graphveil/internal/testlog"
 	"github.com/graphveil/graphveil/policy"
 )
 
@@ -90,29 +89,11 @@ envoy:
 	return m
 }
 
-// lines collects the log of a process.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // start runs the image with its own entrypoint and command, until the test ends, and
 // returns its log once it says that it is ready.
-func (b *box) start(t *testing.T) *lines {
+func (b *box) start(t *testing.T) *testlog.Buffer {
 	t.Helper()
-	log := &lines{}
+	log := &testlog.Buffer{}
 	c := b.command(append(append([]string{}, b.config.Entrypoint...), b.config.Cmd...)...)
 	c.Stdout, c.Stderr = log, log
 	if err := c.Start(); err != nil {
@@ -193,7 +174,7 @@ func statusOf(t *testing.T, pid int) map[string]string {
 }
 
 // field is a field of the log's record with a message.
-func field(log *lines, message, name string) string {
+func field(log *testlog.Buffer, message, name string) string {
 	for line := range strings.Lines(log.String()) {
 		record := map[string]any{}
 		if json.Unmarshal([]byte(line), &record) == nil && record["msg"] == message {

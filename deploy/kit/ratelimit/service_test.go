@@ -16,14 +16,14 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 // service is the rate limit service with its store.
 type service struct {
 	store   *miniredis.Miniredis
 	process *exec.Cmd
-	log     envoytest.Buffer
+	log     testlog.Buffer
 	address string // gRPC, for Envoy
 	debug   string // HTTP
 	root    string // its RUNTIME_ROOT

@@ -17,7 +17,7 @@ import (
 	"github.com/graphveil/graphveil/bench/tenant"
 	"github.com/graphveil/graphveil/bench/tenant/entra"
 	"github.com/graphveil/graphveil/bench/tenant/graph"
-	"github.com/graphveil/graphveil/envoy/envoytest"
+	"github.com/graphveil/graphveil/internal/testlog"
 )
 
 const (
@@ -51,8 +51,8 @@ func newTenant(t *testing.T) *tenant.Tenant {
 type sidecar struct {
 	url    string
 	client *http.Client
-	access envoytest.Buffer
-	log    envoytest.Buffer
+	access testlog.Buffer
+	log    testlog.Buffer
 }
 
 // startSidecar starts one that asks the service at an address; more are lines below
