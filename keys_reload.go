@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -99,10 +96,7 @@ func (k *keyReloader) watchFolders(watcher *fsnotify.Watcher) {
 			folders = append(folders, filepath.Dir(target))
 		}
 		for _, folder := range folders {
-			if slices.Contains(watcher.WatchList(), folder) {
-				continue
-			}
-			if err := watcher.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := watch.Add(watcher, folder); err != nil {
 				k.unwatched(err)
 			}
 		}
@@ -110,27 +104,20 @@ func (k *keyReloader) watchFolders(watcher *fsnotify.Watcher) {
 }
 
 func (k *keyReloader) unwatched(err error) {
-	k.log.Warn("changed key files are noticed late", "after", k.poll, "error", err)
+	k.log.Warn("changed key files are noticed late", "after", k.poll.String(), "error", err)
 }
 
 // look reloads the keys when it finds other ones, twice the same: a file may be half
 // written.
 func (k *keyReloader) look(ctx context.Context) {
-	tick := time.NewTicker(k.poll)
-	defer tick.Stop()
 	var last secrets
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	watch.Every(ctx, k.poll, func() {
 		next, err := k.config.read()
 		if err != nil || next.equal(last) {
 			k.reload()
 		}
 		last = next
-	}
+	})
 }
 
 // reload reads the files and uses what they hold, or says once why not. Exchanges in

@@ -56,11 +56,7 @@ var leaks = map[string]leak{
 	"the router's own log has the token": {
 		code: "access_log_secret", leaked: func(_ *leakRig, s leakSeen) bool { return strings.Contains(s.log, graphToken) },
 		change: func(t *testing.T, _ *leakRig, s *spoiled) {
-			log := &streamlogv3.StdoutAccessLog{AccessLogFormat: &streamlogv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-				Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
-					Specifier: &corev3.DataSource_InlineString{InlineString: "{\"upstream\":\"%REQ(AUTHORIZATION)%\"}\n"},
-				}},
-			}}}
+			log := &streamlogv3.StdoutAccessLog{AccessLogFormat: &streamlogv3.StdoutAccessLog_LogFormat{LogFormat: inline("{\"upstream\":\"%REQ(AUTHORIZATION)%\"}\n")}}
 			s.set(t, "envoy.filters.http.router", &routerv3.Router{UpstreamLog: []*accesslogv3.AccessLog{{
 				Name: "upstream", ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: packed(t, log)},
 			}}})

@@ -162,6 +162,15 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// swapLink makes a symbolic link lead to another target, in one step.
+func swapLink(t *testing.T, target, link string) {
+	t.Helper()
+	next := filepath.Join(filepath.Dir(link), "..next")
+	if err := errors.Join(os.Symlink(target, next), os.Rename(next, link)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestReloadConfigMap swaps the symbolic link ..data, as a kubelet does.
 func TestReloadConfigMap(t *testing.T) {
 	folder := t.TempDir()
@@ -215,14 +224,7 @@ func TestReloadProjected(t *testing.T) {
 	swap := func(folder string) {
 		t.Helper()
 		old, _ := os.Readlink(filepath.Join(volume, "..data"))
-		for _, step := range []error{
-			os.Symlink(folder, filepath.Join(volume, "..data_tmp")),
-			os.Rename(filepath.Join(volume, "..data_tmp"), filepath.Join(volume, "..data")),
-		} {
-			if step != nil {
-				t.Fatal(step)
-			}
-		}
+		swapLink(t, folder, filepath.Join(volume, "..data"))
 		if old != "" {
 			if err := os.RemoveAll(filepath.Join(volume, old)); err != nil {
 				t.Fatal(err)
@@ -280,14 +282,7 @@ func TestReloadBehindLink(t *testing.T) {
 		t.Helper()
 		write(t, filepath.Join(git, name, "policy"), versioned(name))
 		old, _ := os.Readlink(filepath.Join(git, "current"))
-		for _, step := range []error{
-			os.Symlink(name, filepath.Join(git, "next")),
-			os.Rename(filepath.Join(git, "next"), filepath.Join(git, "current")),
-		} {
-			if step != nil {
-				t.Fatal(step)
-			}
-		}
+		swapLink(t, name, filepath.Join(git, "current"))
 		if old != "" && name != "two" { // of the first version nothing tells that it is old
 			if err := os.RemoveAll(filepath.Join(git, old)); err != nil {
 				t.Fatal(err)

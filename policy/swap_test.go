@@ -33,13 +33,7 @@ func TestSwapWhileReading(t *testing.T) {
 			pipe := filepath.Join(volume, "..1", "custom.rego")
 			link := func(to string) {
 				t.Helper()
-				next := filepath.Join(volume, "..next")
-				if err := os.Symlink(to, next); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Rename(next, filepath.Join(volume, test.link)); err != nil {
-					t.Fatal(err)
-				}
+				swapLink(t, to, filepath.Join(volume, test.link))
 			}
 			if err := os.Remove(pipe); err != nil {
 				t.Fatal(err)

@@ -62,16 +62,9 @@ func (e *Engine) Watch(ctx context.Context) error {
 // look reloads the policy when it finds other files, until ctx ends. It is for a node
 // whose watchers are all taken, which is no reason to end.
 func (e *Engine) look(ctx context.Context, every time.Duration, why error) error {
-	e.log.Warn("changed policy files are noticed late", "after", every, "error", why)
-	tick := time.NewTicker(every)
-	defer tick.Stop()
+	e.log.Warn("changed policy files are noticed late", "after", every.String(), "error", why)
 	last := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("watching the policy: %w", ctx.Err())
-		case <-tick.C:
-		}
+	watch.Every(ctx, every, func() {
 		e.mu.Lock()
 		now, err := e.found()
 		e.mu.Unlock()
@@ -82,7 +75,8 @@ func (e *Engine) look(ctx context.Context, every time.Duration, why error) error
 			e.reload(ctx)
 		}
 		last = now
-	}
+	})
+	return fmt.Errorf("watching the policy: %w", ctx.Err())
 }
 
 // found is the revision that the files have now.
@@ -96,12 +90,8 @@ func (e *Engine) found() (string, error) {
 
 // watchFolders watches every folder of the policy that is not watched yet.
 func (e *Engine) watchFolders(watcher *fsnotify.Watcher) error {
-	watched := watcher.WatchList()
 	add := func(folder string) error {
-		if slices.Contains(watched, folder) {
-			return nil
-		}
-		if err := watcher.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := watch.Add(watcher, folder); err != nil {
 			return fmt.Errorf("watching the policy folder %s: %w", folder, err)
 		}
 		return nil

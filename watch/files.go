@@ -2,11 +2,14 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // Folders are those in which something happens when a path gets to mean another file or
@@ -28,12 +31,35 @@ func Folders(path string) []string {
 	}
 }
 
+// Add watches a folder, if it is there and not watched yet.
+func Add(watcher *fsnotify.Watcher, folder string) error {
+	if slices.Contains(watcher.WatchList(), folder) {
+		return nil
+	}
+	if err := watcher.Add(folder); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Every calls look each time when so much time has passed, until ctx ends.
+func Every(ctx context.Context, interval time.Duration, look func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			look()
+		}
+	}
+}
+
 // Look calls changed when a look at the files, every so often, finds others than the look
 // before, until ctx ends. It is for what no event tells: a folder that was made anew, file
 // systems without events, a node whose watchers are all taken.
 func Look(ctx context.Context, every time.Duration, files []string, changed func()) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
 	look := func() []fs.FileInfo {
 		all := make([]fs.FileInfo, len(files))
 		for i, file := range files {
@@ -48,16 +74,11 @@ func Look(ctx context.Context, every time.Duration, files []string, changed func
 		return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 	}
 	last := look()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	Every(ctx, every, func() {
 		now := look()
 		if !slices.EqualFunc(now, last, same) {
 			changed()
 		}
 		last = now
-	}
+	})
 }

@@ -101,7 +101,7 @@ type fileWatch struct {
 }
 
 func (w *fileWatch) late(err error) {
-	w.p.log.Warn("changed bundle files are noticed late", "after", poll, "error", err)
+	w.p.log.Warn("changed bundle files are noticed late", "after", poll.String(), "error", err)
 }
 
 // read has OPA read the files, after it watches where they are now.
@@ -128,10 +128,7 @@ func (w *fileWatch) follow() {
 	}
 	for _, file := range w.files {
 		for _, folder := range watch.Folders(file) {
-			if slices.Contains(w.watcher.WatchList(), folder) {
-				continue
-			}
-			if err := w.watcher.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := watch.Add(w.watcher, folder); err != nil {
 				w.late(err)
 			}
 		}

@@ -215,16 +215,7 @@ func TestFile(t *testing.T) {
 	file := filepath.Join(volume, "policy.tar.gz")
 	swap := func(version string, content []byte) {
 		t.Helper()
-		for _, step := range []error{
-			os.Mkdir(filepath.Join(volume, ".."+version), 0o755),
-			os.WriteFile(filepath.Join(volume, ".."+version, "policy.tar.gz"), content, 0o600),
-			os.Symlink(".."+version, filepath.Join(volume, "..data_tmp")),
-			os.Rename(filepath.Join(volume, "..data_tmp"), filepath.Join(volume, "..data")),
-		} {
-			if step != nil {
-				t.Fatal(step)
-			}
-		}
+		publish(t, volume, ".."+version, "..data", content)
 	}
 	r.start("bundles: {main: {resource: 'file://" + file + "', signing: {keyid: release}}}\n" + statusSection)
 	r.wait("the file to be missed", func() bool { return strings.Contains(r.plugins.Ready().Error(), "no such file") })
@@ -244,38 +235,44 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// publish puts a bundle file into a new folder and makes a link lead there, in one step.
+func publish(t *testing.T, at, folder, link string, file []byte) {
+	t.Helper()
+	for _, step := range []error{
+		os.Mkdir(filepath.Join(at, folder), 0o700),
+		os.WriteFile(filepath.Join(at, folder, "policy.tar.gz"), file, 0o600),
+		os.Symlink(folder, filepath.Join(at, "..next")),
+		os.Rename(filepath.Join(at, "..next"), filepath.Join(at, link)),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+}
+
 // TestFileBehindLink: a signed bundle file in what git-sync publishes, by a link above it
 // that is there late. Of the version before nothing tells that it is old.
 func TestFileBehindLink(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	git := t.TempDir()
-	publish := func(name string, file []byte) {
+	commit := func(name string, file []byte) {
 		t.Helper()
-		for _, step := range []error{
-			os.Mkdir(filepath.Join(git, name), 0o700),
-			os.WriteFile(filepath.Join(git, name, "policy.tar.gz"), file, 0o600),
-			os.Symlink(name, filepath.Join(git, "next")),
-			os.Rename(filepath.Join(git, "next"), filepath.Join(git, "current")),
-		} {
-			if step != nil {
-				t.Fatal(step)
-			}
-		}
+		publish(t, git, name, "current", file)
 	}
 	section := "bundles: {main: {resource: 'file://" + filepath.Join(git, "current", "policy.tar.gz") + "', signing: {keyid: release}}}\n"
-	publish("v1", opatest.Bundle(t, "v1", things("one"), r.key))
+	commit("v1", opatest.Bundle(t, "v1", things("one"), r.key))
 	r.start(section)
 	r.loaded()
 	for _, name := range []string{"two", "three"} {
-		publish(name, opatest.Bundle(t, name, things(name), r.key))
+		commit(name, opatest.Bundle(t, name, things(name), r.key))
 		r.wait(name, func() bool { return r.serves("/" + name) })
 	}
 	// One that says to be huge takes nothing down that reads it.
 	before := r.rejected()
-	publish("bomb", claims(t, 1<<60))
+	commit("bomb", claims(t, 1<<60))
 	r.wait("the bomb to be refused", func() bool { return r.rejected() > before })
-	publish("four", opatest.Bundle(t, "four", things("four"), r.key))
+	commit("four", opatest.Bundle(t, "four", things("four"), r.key))
 	r.wait("four", func() bool { return r.serves("/four") })
 	// The folder that the link leads to now is watched as well.
 	if err := os.WriteFile(filepath.Join(git, "four", "policy.tar.gz"), opatest.Bundle(t, "five", things("five"), r.key), 0o600); err != nil {
@@ -283,7 +280,7 @@ func TestFileBehindLink(t *testing.T) {
 	}
 	r.wait("five", func() bool { return r.serves("/five") })
 
-	publish("bombs", claims(t, 1<<60))
+	commit("bombs", claims(t, 1<<60))
 	file := filepath.Join(t.TempDir(), "opa.yaml")
 	if err := os.WriteFile(file, []byte(r.Config(r.key, section)), 0o600); err != nil {
 		t.Fatal(err)
